@@ -38,6 +38,7 @@ const workerd = cloudflareTest({
 
 export default defineConfig({
   test: {
+    silent: 'passed-only', // the router logs a line per request
     coverage: {
       provider: 'v8',
       include: ['shared/**/*.ts'],

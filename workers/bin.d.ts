@@ -1,0 +1,4 @@
+declare module '*.bin' {
+  const bytes: ArrayBuffer | Uint8Array
+  export default bytes
+}

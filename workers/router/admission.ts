@@ -1,0 +1,50 @@
+import type { Placement } from '../../shared/config/snapshot.ts'
+import type { Problem } from '../../shared/problem/problem.ts'
+import { fail, type Result, succeed } from '../../shared/result.ts'
+import { pickEndpoint } from '../../shared/routing/balance.ts'
+import type { Decision } from '../../shared/routing/decide.ts'
+import type { Exchange, Router } from './exchange.ts'
+import type { Slot } from './slots.ts'
+
+/** A decision that the limits let through: the placement named here is the one that is charged. */
+export interface Admission {
+  readonly placement: Placement
+  readonly endpointIndex: number
+  /** Only placements with a limit pay for one. */
+  readonly slot: Slot | undefined
+}
+
+/** Past its header deadline by this much, a slot without an answer is free again. */
+const SLOT_BACKSTOP_MS = 5_000
+
+export function admit(
+  router: Router,
+  exchange: Exchange,
+  decision: Decision,
+): Result<Admission, Problem> {
+  const { placement } = decision
+  const tooLarge = findDeclaredExcess(exchange.request, placement)
+  if (tooLarge !== undefined) return fail(tooLarge)
+  const endpointIndex = pickEndpoint(placement, router.nextTurn())
+  if (endpointIndex === -1) return fail({ code: 'no_endpoint' })
+  if (placement.concurrencyLimit === null)
+    return succeed({ placement, endpointIndex, slot: undefined })
+  const now = exchange.startedAt
+  const deadline = now + placement.timeouts.headersMs + SLOT_BACKSTOP_MS
+  const slot = router.slots.take(placement.name, placement.concurrencyLimit, now, deadline)
+  if (slot === undefined) return fail({ code: 'concurrency_limit', retryAfterSeconds: 1 })
+  return succeed({ placement, endpointIndex, slot })
+}
+
+/** A body that says that it is too large is refused before the cell hears of it. */
+function findDeclaredExcess(request: Request, placement: Placement): Problem | undefined {
+  const limit = placement.maxRequestBodyBytes
+  if (limit === null) return undefined
+  const declared = Number(request.headers.get('content-length') ?? 0)
+  return declared > limit ? describeExcess(limit) : undefined
+}
+
+export const describeExcess = (limit: number): Problem => ({
+  code: 'body_too_large',
+  detail: `The request body is larger than ${limit} bytes`,
+})

@@ -1,0 +1,25 @@
+import type { Placement } from '../../shared/config/snapshot.ts'
+import type { Problem } from '../../shared/problem/problem.ts'
+
+/** One try at an endpoint: how it is given up, and why it was. */
+export interface Attempt {
+  readonly controller: AbortController
+  /** Set before our own abort, so that it is never mistaken for the network's doing. */
+  givenUp: Problem | 'client_left' | undefined
+  /** The answer's body is watched: for a slot that it holds, or for a pause that is too long. */
+  readonly mustSeeEnd: boolean
+  /** Settles when it is known how the upload ended; undefined without one. */
+  upload: Promise<void> | undefined
+}
+
+export const startAttempt = ({ concurrencyLimit, timeouts }: Placement): Attempt => ({
+  controller: new AbortController(),
+  givenUp: undefined,
+  mustSeeEnd: concurrencyLimit !== null || timeouts.idleMs !== null,
+  upload: undefined,
+})
+
+export function giveUp(attempt: Attempt, reason: NonNullable<Attempt['givenUp']>): void {
+  attempt.givenUp ??= reason
+  attempt.controller.abort()
+}

@@ -1,0 +1,19 @@
+import { decide } from '../../shared/routing/decide.ts'
+import { admit } from './admission.ts'
+import type { Exchange, Router } from './exchange.ts'
+import { forward } from './forward.ts'
+import { identify, refuseEscapedSlash, refuseLoop } from './identify.ts'
+import { must } from './refusal.ts'
+
+/** The hot path. Each stage needs what the stage above it returned, so the order cannot be got wrong. */
+export async function handle(exchange: Exchange, router: Router): Promise<Response> {
+  const { request, target, trail } = exchange
+  const snapshot = await router.currentSnapshot(exchange)
+  trail.revision = snapshot.revision
+  trail.routingKey = must(identify(snapshot, { headers: request.headers, target }))
+  must(refuseEscapedSlash(snapshot, target))
+  must(refuseLoop(request))
+  trail.decision = decide(snapshot, trail.routingKey)
+  const admission = must(admit(router, exchange, trail.decision))
+  return forward(exchange, snapshot, trail.decision, admission)
+}

@@ -1,0 +1,29 @@
+import type { Problem } from '../../shared/problem/problem.ts'
+import { fail, type Result, succeed } from '../../shared/result.ts'
+import type { Target } from '../../shared/routing/path.ts'
+
+/** A name or an address with an optional port (RFC 9112 section 3.2): no list, path or user info. */
+const HOST =
+  /^(?:[\w.-]+|\[[\da-f:.]+\])(?::(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?$/i
+
+const ACCEPTED = succeed(undefined)
+const refuse = (detail: string) => fail({ code: 'invalid_request', detail } as const)
+
+/**
+ * Refuses what the platform's parser lets pass although two readers could take it in two ways
+ * (RFC 9112 sections 3.2 and 6.1), and the one form of body that the platform would lose.
+ */
+export function refuseUnclearForm(request: Request, target: Target): Result<undefined, Problem> {
+  const { headers, method } = request
+  const host = headers.get('host')
+  const namesOneHost = host === null || HOST.test(host)
+  // They differ in letter case, a trailing dot, or a target in asterisk form ("http://a*").
+  const isTargetClear = host === target.authority || HOST.test(target.authority)
+  if (!namesOneHost || !isTargetClear) return refuse('Host or the request target names no one host')
+  const coding = headers.get('transfer-encoding')
+  if (coding === null) return ACCEPTED
+  if (coding.toLowerCase() !== 'chunked') return refuse('Transfer-Encoding is not chunked alone')
+  if (method === 'GET' || method === 'HEAD')
+    return refuse(`A body of ${method} needs Content-Length: in chunks it would not reach the cell`)
+  return ACCEPTED
+}

@@ -1,0 +1,59 @@
+import type { Snapshot } from '../../shared/config/snapshot.ts'
+import {
+  appendForwardedFor,
+  appendVia,
+  isDroppedFromRequest,
+  isForgeableAddress,
+  isForwardedTrail,
+  listNominated,
+} from '../../shared/proxy/headers.ts'
+import type { Settings } from '../settings.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * The header fields for the upstream: end-to-end ones as they came, those of this hop removed,
+ * those that the router vouches for set last, so that nothing a client sends can remove them.
+ */
+export function writeUpstreamHeaders(exchange: Exchange, snapshot: Snapshot): Headers {
+  const { request, settings, target } = exchange
+  const inbound = request.headers
+  const headers = new Headers(inbound)
+  const isEdge = settings.platform === 'cloudflare'
+  for (const name of inbound.keys()) {
+    if (isDroppedFromRequest(name)) headers.delete(name)
+    else if (!isEdge && isForgeableAddress(name)) headers.delete(name)
+    else if (!snapshot.trustForwarded && isForwardedTrail(name)) headers.delete(name)
+  }
+  for (const name of listNominated(inbound.get('connection'))) headers.delete(name)
+  if (isWebSocketUpgrade(inbound)) headers.set('upgrade', 'websocket')
+  const client = readClientAddress(request, settings)
+  if (client !== undefined)
+    headers.set('x-forwarded-for', appendForwardedFor(headers.get('x-forwarded-for'), client))
+  headers.set('x-forwarded-proto', target.scheme)
+  headers.set('x-forwarded-host', target.authority)
+  headers.set('x-request-id', exchange.requestId)
+  headers.set('via', appendVia(headers.get('via')))
+  return headers
+}
+
+/** The one upgrade that passes; any other ends at this hop and is ignored (RFC 9110 section 7.8). */
+export const isWebSocketUpgrade = (headers: Headers): boolean =>
+  headers.get('upgrade')?.toLowerCase() === 'websocket'
+
+/**
+ * The address of the client as the platform vouches for it: the edge's header on Cloudflare, the
+ * socket's peer without its port elsewhere. What the client wrote itself never counts.
+ */
+export function readClientAddress(request: Request, settings: Settings): string | undefined {
+  if (settings.platform === 'cloudflare')
+    return request.headers.get('cf-connecting-ip') ?? undefined
+  const peer = request.cf?.['clientIp']
+  return typeof peer === 'string' ? cutPort(peer) : undefined
+}
+
+/** "127.0.0.1:5920" and "[::1]:5920" without the port and the brackets. */
+function cutPort(peer: string): string {
+  const colon = peer.lastIndexOf(':')
+  const host = colon === -1 ? peer : peer.slice(0, colon)
+  return host.startsWith('[') ? host.slice(1, -1) : host
+}
