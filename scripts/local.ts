@@ -1,0 +1,88 @@
+import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
+
+/** What `npm start` and `npm run serve` share: paths, ports, variables, and how they fail. */
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+export const CELLS = ['tier1', 'tier2', 'tier3', 'visa'] as const
+/** The token of .dev.vars.example: fit for this machine only. */
+export const EXAMPLE_TOKEN = 'local-development-token'
+
+/** Something the person at the terminal can put right: printed without a stack. */
+export class UsageError extends Error {}
+
+/** Runs a command's main function; a UsageError becomes one line and exit code 1. */
+export async function runCommand(main: () => Promise<void>): Promise<void> {
+  try {
+    await main()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
+}
+
+export function readPort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port
+  throw new UsageError(`--port must be a number from 1 to 65535, and is "${text}"`)
+}
+
+/** Fails with what to type instead when something listens on the port already. */
+export async function assertPortIsFree(port: number, host: string, command: string): Promise<void> {
+  const failure = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    const probe = createServer()
+    probe.once('error', resolve)
+    probe.listen(port, host, () => probe.close(() => resolve(undefined)))
+  })
+  if (failure === undefined) return
+  if (failure.code === 'EADDRINUSE')
+    throw new UsageError(
+      `Port ${port} on ${host} is taken by another process. Choose another one: ${command} -- --port ${port + 1}`,
+    )
+  throw new UsageError(`Cannot listen on ${host}:${port}: ${failure.message}`)
+}
+
+export async function findFreePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no port was assigned')
+  return address.port
+}
+
+/** The variables of a file in dotenv form; `.dev.vars`, made from its example, when none is named. */
+export function readVariables(file?: string): Record<string, string> {
+  const path = file ?? join(ROOT, '.dev.vars')
+  if (file === undefined && !existsSync(path)) {
+    copyFileSync(join(ROOT, '.dev.vars.example'), path)
+    console.log('Created .dev.vars from .dev.vars.example (the development admin token is in it).')
+  }
+  if (!existsSync(path)) throw new UsageError(`--vars: there is no file ${path}`)
+  const parsed = parseEnv(readFileSync(path, 'utf8'))
+  return Object.fromEntries(
+    Object.entries(parsed).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+}
+
+/** Waits until the router answers /health; false when the deadline passes or `hasEnded` says so. */
+export async function waitUntilHealthy(
+  origin: string,
+  deadlineMs: number,
+  hasEnded: () => boolean,
+): Promise<boolean> {
+  const end = Date.now() + deadlineMs
+  while (Date.now() < end && !hasEnded()) {
+    const response = await fetch(`${origin}/health`, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => undefined,
+    )
+    await response?.body?.cancel()
+    if (response?.status === 200) return true
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return false
+}

@@ -1,0 +1,101 @@
+/**
+ * `npm start`: the router with four demo cells in one `wrangler dev`, on loopback, offline.
+ * Publishes the demo configuration once as revision 1 and prints what to try.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { localBootstrap } from './build.ts'
+import { printFirstSteps, publishDemoOnce } from './demo.ts'
+import {
+  assertPortIsFree,
+  CELLS,
+  findFreePort,
+  ROOT,
+  readPort,
+  readVariables,
+  runCommand,
+  UsageError,
+  waitUntilHealthy,
+} from './local.ts'
+
+const HOST = '127.0.0.1'
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        port: { type: 'string', default: '8787' },
+        state: { type: 'string', default: '.wrangler/state' },
+        vars: { type: 'string' },
+        config: { type: 'string', default: 'wrangler.jsonc' },
+        also: { type: 'string', multiple: true, default: [] },
+      },
+    })
+    return { ...values, port: readPort(values.port) }
+  } catch (error) {
+    if (error instanceof UsageError || !(error instanceof TypeError)) throw error
+    throw new UsageError(
+      `${error.message}\nUsage: npm start -- [--port 8787] [--state .wrangler/state] [--vars file] [--config wrangler.jsonc] [--also another-worker.jsonc]`,
+    )
+  }
+}
+
+async function startWrangler(
+  options: ReturnType<typeof readOptions>,
+  vars: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
+  const cells = CELLS.map((cell) => `workers/cell/${cell}.jsonc`)
+  const configs = [options.config, ...cells, ...options.also]
+  const args = [
+    'dev',
+    ...configs.flatMap((config) => ['-c', resolve(ROOT, config)]),
+    ...['--ip', HOST, '--port', String(options.port)],
+    ...['--inspector-port', String(await findFreePort())],
+    ...['--persist-to', resolve(ROOT, options.state)],
+    ...['--define', `LOCAL_BOOTSTRAP:${localBootstrap()}`],
+    ...(options.vars === undefined ? [] : ['--env-file', resolve(options.vars)]),
+    // Of a file, wrangler passes on only the names that are in the configuration; a secret that is
+    // optional cannot be.
+    ...('ADMIN_READ_TOKEN' in vars
+      ? ['--var', `ADMIN_READ_TOKEN:${vars['ADMIN_READ_TOKEN']}`]
+      : []),
+    '--show-interactive-dev-session=false',
+  ]
+  return spawn(join(ROOT, 'node_modules/.bin/wrangler'), args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_HIDE_BANNER: 'true',
+    },
+  })
+}
+
+await runCommand(async () => {
+  const options = readOptions()
+  const vars = readVariables(options.vars)
+  await assertPortIsFree(options.port, HOST, 'npm start')
+  const child = await startWrangler(options, vars)
+  let ended = false
+  let stopping = false
+  const stop = () => {
+    stopping = true
+    child.kill('SIGINT')
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  child.on('exit', (code) => {
+    ended = true
+    process.exit(stopping ? 0 : (code ?? 1))
+  })
+  const origin = `http://${HOST}:${options.port}`
+  if (!(await waitUntilHealthy(origin, 60_000, () => ended))) {
+    stop()
+    throw new UsageError('The router did not answer /health within 60 s.')
+  }
+  const token = vars['ADMIN_TOKEN'] ?? ''
+  printFirstSteps(origin, token, await publishDemoOnce(origin, token))
+})

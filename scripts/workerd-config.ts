@@ -1,0 +1,84 @@
+/** The text of a configuration for `workerd serve`: the router, its demo cells, its storage on disk. */
+export interface WorkerdLayout {
+  readonly host: string
+  readonly port: number
+  /** Absolute paths, here and below. */
+  readonly routerBundle: string
+  readonly cellBundle: string
+  readonly objectsDirectory: string
+  readonly replicaDirectory: string
+  readonly cells: readonly string[]
+  /** Names of variables that the workerd process inherits: no secret is written to disk. */
+  readonly variables: readonly string[]
+  readonly allowsPrivateNetwork: boolean
+  /** Where the namespace CONFIG lives when it is not the router itself: a service that exports the class. */
+  readonly coordinator?: { readonly service: string; readonly bundle: string }
+}
+
+const COMPATIBILITY = 'compatibilityDate = "2026-10-20"'
+const quote = (text: string): string => JSON.stringify(text)
+
+export function printWorkerdConfig(layout: WorkerdLayout): string {
+  const network = layout.allowsPrivateNetwork ? '["public", "private"]' : '["public"]'
+  const { coordinator } = layout
+  return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "router", worker = .router),${coordinator ? `\n    (name = ${quote(coordinator.service)}, worker = .coordinator),` : ''}
+${layout.cells.map((cell) => `    (name = "cell-${cell}", worker = .${cell}),`).join('\n')}
+    (name = "objects", disk = (path = ${quote(layout.objectsDirectory)}, writable = true)),
+    (name = "replica", disk = (path = ${quote(layout.replicaDirectory)}, writable = true)),
+    (name = "internet", network = (allow = ${network}, tlsOptions = (trustBrowserCas = true))),
+  ],
+  sockets = [(name = "http", address = ${quote(`${layout.host}:${layout.port}`)}, http = (), service = "router")]
+);
+
+const router :Workerd.Worker = (
+  modules = [(name = "router.js", esModule = embed ${quote(layout.routerBundle)})],
+  ${COMPATIBILITY},
+  compatibilityFlags = ["enable_request_signal"],
+${coordinator ? '' : `${printNamespace()}\n`}  bindings = [
+    (name = "CONFIG", durableObjectNamespace = ${coordinator ? `(className = "ConfigCoordinator", serviceName = ${quote(coordinator.service)})` : '"ConfigCoordinator"'}),
+${printBindings(layout)}
+  ]
+);
+${coordinator ? printCoordinator(layout, coordinator.bundle) : ''}
+${layout.cells.map((cell) => printCell(cell, layout.cellBundle)).join('\n')}`
+}
+
+function printNamespace(): string {
+  return `  durableObjectNamespaces = [(className = "ConfigCoordinator", uniqueKey = "cellway-config", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),`
+}
+
+function printBindings(layout: WorkerdLayout): string {
+  return [
+    '    (name = "PLATFORM", text = "workerd")',
+    '    (name = "REPLICA", service = "replica")',
+    ...layout.cells.map(
+      (cell) => `    (name = "CELL_${cell.toUpperCase()}", service = "cell-${cell}")`,
+    ),
+    ...layout.variables.map((name) => `    (name = "${name}", fromEnvironment = "${name}")`),
+  ].join(',\n')
+}
+
+function printCoordinator(layout: WorkerdLayout, bundle: string): string {
+  return `
+const coordinator :Workerd.Worker = (
+  modules = [(name = "coordinator.js", esModule = embed ${quote(bundle)})],
+  ${COMPATIBILITY},
+${printNamespace()}
+  bindings = [
+${printBindings(layout)}
+  ]
+);`
+}
+
+function printCell(cell: string, bundle: string): string {
+  return `const ${cell} :Workerd.Worker = (
+  modules = [(name = "cell.js", esModule = embed ${quote(bundle)})],
+  ${COMPATIBILITY},
+  bindings = [(name = "CELL_NAME", text = "${cell}")]
+);`
+}
