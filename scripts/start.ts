@@ -2,8 +2,9 @@
  * `npm start`: the router with four demo cells in one `wrangler dev`, on loopback, offline.
  * Publishes the demo configuration once as revision 1 and prints what to try.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { localBootstrap } from './build.ts'
 import { printFirstSteps, publishDemoOnce } from './demo.ts'
@@ -18,6 +19,7 @@ import {
   UsageError,
   waitUntilHealthy,
 } from './local.ts'
+import { quieten } from './quiet.ts'
 
 const HOST = '127.0.0.1'
 
@@ -44,7 +46,7 @@ function readOptions() {
 async function startWrangler(
   options: ReturnType<typeof readOptions>,
   vars: Readonly<Record<string, string>>,
-): Promise<ChildProcess> {
+): Promise<ChildProcessByStdio<null, Readable, Readable>> {
   const cells = CELLS.map((cell) => `workers/cell/${cell}.jsonc`)
   const configs = [options.config, ...cells, ...options.also]
   const args = [
@@ -64,7 +66,7 @@ async function startWrangler(
   ]
   return spawn(join(ROOT, 'node_modules/.bin/wrangler'), args, {
     cwd: ROOT,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       CLOUDFLARE_CF_FETCH_ENABLED: 'false',
@@ -80,22 +82,25 @@ await runCommand(async () => {
   await assertPortIsFree(options.port, HOST, 'npm start')
   const child = await startWrangler(options, vars)
   let ended = false
-  let stopping = false
+  let phase: 'starting' | 'ready' | 'stopping' = 'starting'
+  const chatter = quieten(child.stdout, child.stderr, () => phase)
   const stop = () => {
-    stopping = true
+    phase = 'stopping'
     child.kill('SIGINT')
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   child.on('exit', (code) => {
     ended = true
-    process.exit(stopping ? 0 : (code ?? 1))
+    if (phase === 'starting') chatter.tell()
+    process.exit(phase === 'stopping' ? 0 : (code ?? 1))
   })
   const origin = `http://${HOST}:${options.port}`
   if (!(await waitUntilHealthy(origin, 60_000, () => ended))) {
     stop()
     throw new UsageError('The router did not answer /health within 60 s.')
   }
+  phase = 'ready'
   const token = vars['ADMIN_TOKEN'] ?? ''
   printFirstSteps(origin, token, await publishDemoOnce(origin, token))
 })
