@@ -48,7 +48,9 @@ export function noteRefresh(
 ): RefreshLoad {
   const { weights, ...rest } = advanceLoad(load, now)
   const index = rest.second % WINDOW_SECONDS
-  const noted = { ...rest, weights: weights.with(index, (weights[index] ?? 0) + weigh(waitedMs)) }
+  const added = weigh(waitedMs)
+  const sums = weights.map((weight, other) => (other === index ? weight + added : weight))
+  const noted = { ...rest, weights: sums }
   return { ...noted, intervalMs: adviseIntervalMs(noted, now), advisedAt: now }
 }
 
@@ -67,11 +69,11 @@ function estimateCallers({ weights, second, since }: RefreshLoad, now: number): 
   const recentMs = now - Math.max(since, (second - RECENT_SECONDS + 1) * 1000)
   let all = 0
   let recent = 0
-  for (let age = 0; age < WINDOW_SECONDS; age++) {
-    const weight = weights[(second - age + WINDOW_SECONDS) % WINDOW_SECONDS] ?? 0
+  weights.forEach((weight, index) => {
+    const age = ((second % WINDOW_SECONDS) - index + WINDOW_SECONDS) % WINDOW_SECONDS
     all += weight
     if (age < RECENT_SECONDS) recent += weight
-  }
+  })
   return Math.max(all, (recent * WINDOW_SECONDS * 1000) / Math.max(1000, recentMs))
 }
 

@@ -51,6 +51,24 @@ describe.each(TARGET_KINDS)('concurrency limits, npm target %s', (kind) => {
     expect((await Promise.all(held.answers)).map(({ status }) => status)).toEqual([200, 200])
   })
 
+  it('D55 an answer holds its slot until its body has ended, not just its headers', async () => {
+    const ends = Promise.withResolvers<void>()
+    bench.fixture.cells.visa.answer('/streams', async (_, response) => {
+      response.writeHead(200).write('first')
+      await ends.promise
+      response.end('last')
+    })
+    const calls = [1, 2].map(() => open(bench.target, { path: '/streams', key: 'visa' }))
+    const messages = await Promise.all(calls.map((call) => call.response))
+    expect(messages.map(({ statusCode }) => statusCode)).toEqual([200, 200])
+    const answer = await send(bench.target, { path: '/other', key: 'visa' })
+    expectProblem(answer, { status: 429, code: 'concurrency_limit', revision })
+    ends.resolve()
+    const ended = await Promise.all(messages.map(readAnswer))
+    expect(ended.map(({ text }) => text)).toEqual(['firstlast', 'firstlast'])
+    await expectFreeSlots(bench)
+  })
+
   it('D56 a slot is free again when its request has ended', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const held = await fillSlots(bench)

@@ -127,27 +127,30 @@ async function serveUntil({ target }: StoodIn, revision: number): Promise<void> 
   }
 }
 
-const authorize = ({ target }: StoodIn) => ({ Authorization: `Bearer ${target.token}` })
-
-/** A body whose length is told beforehand: the answer comes without it. */
-async function announceBlanks(one: StoodIn, lengthBytes: number): Promise<Answer> {
-  const headers = { ...authorize(one), 'Content-Length': lengthBytes }
-  const never = async function* () {
-    yield Buffer.alloc(1, ' ')
-    await new Promise(() => undefined)
-  }
-  return await readEarly(one, { method: 'POST', path: '/admin/config', headers, body: never() })
+/**
+ * A body whose length is told beforehand. Plain workerd hands out the answer at once, and whoever
+ * goes on writing is cut off; the development proxy hands it out when it has read the whole body.
+ */
+function announceBlanks(one: StoodIn, lengthBytes: number): Promise<Answer> {
+  const sentBytes = one.target.kind === 'start' ? lengthBytes : CHUNK.byteLength
+  return sendBlanks(one, sentBytes, { 'Content-Length': lengthBytes })
 }
 
-/** A body of unknown length: the answer comes when too much of it has. */
-async function sendBlanks(one: StoodIn, lengthBytes: number): Promise<Answer> {
-  const chunk = Buffer.alloc(64 * 1024, ' ')
+const CHUNK = Buffer.alloc(64 * 1024, ' ')
+
+/** Of unknown length, unless the headers tell it: the answer comes when too much of it has. */
+function sendBlanks(one: StoodIn, sentBytes: number, headers = {}): Promise<Answer> {
   const blanks = async function* () {
-    for (let sent = 0; sent < lengthBytes; sent += chunk.byteLength) yield chunk
+    for (let sent = 0; sent < sentBytes; sent += CHUNK.byteLength) yield CHUNK
     await new Promise(() => undefined)
   }
-  const headers = authorize(one)
-  return await readEarly(one, { method: 'POST', path: '/admin/config', headers, body: blanks() })
+  const authorization = { Authorization: `Bearer ${one.target.token}` }
+  return readEarly(one, {
+    method: 'POST',
+    path: '/admin/config',
+    headers: { ...authorization, ...headers },
+    body: blanks(),
+  })
 }
 
 /** The answer to a request that is not sent to its end. */

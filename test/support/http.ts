@@ -57,7 +57,6 @@ export interface OpenCall {
 
 /** Starts a request and leaves reading, cutting and waiting to the caller. */
 export function open(listener: Listener, call: Call = {}): OpenCall {
-  const headers = { ...call.headers, ...(call.key !== undefined && { 'X-Routing-Key': call.key }) }
   const { method = 'GET', path = '/', body } = call
   const sized = typeof body === 'string' || body instanceof Uint8Array
   const request = createRequest({
@@ -66,7 +65,11 @@ export function open(listener: Listener, call: Call = {}): OpenCall {
     agent: false,
     method,
     path,
-    headers: sized ? { 'Content-Length': Buffer.byteLength(body), ...headers } : headers,
+    headers: {
+      ...frameBody(call),
+      ...call.headers,
+      ...(call.key !== undefined && { 'X-Routing-Key': call.key }),
+    },
   })
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.on('response', resolve)
@@ -76,6 +79,14 @@ export function open(listener: Listener, call: Call = {}): OpenCall {
   if (body === undefined || sized) request.end(body)
   else writeChunks(request, body).catch((error) => request.destroy(error))
   return { request, response }
+}
+
+/** node:http frames the bodies of POST and PUT by itself, but not those of GET or DELETE. */
+function frameBody({ body, headers = {} }: Call): OutgoingHttpHeaders {
+  if (body === undefined) return {}
+  if (typeof body === 'string' || body instanceof Uint8Array)
+    return { 'Content-Length': Buffer.byteLength(body) }
+  return 'Content-Length' in headers ? {} : { 'Transfer-Encoding': 'chunked' }
 }
 
 async function writeChunks(request: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<void> {

@@ -67,7 +67,7 @@ const startCall = (c: AdminContext, wiring: AdminWiring): Call => ({
 })
 
 function respond({ request, wiring }: Call, answer: Answer): Response {
-  const requestId = wiring.requestId?.(request) ?? readRequestId(request)
+  const requestId = readRequestId(request)
   const held = wiring.held()?.snapshot.revision ?? 0
   if (!answer.ok) return toProblemResponse(answer.error, requestId, held)
   const { status, body, headers, revision = held } = answer.value

@@ -24,8 +24,6 @@ export interface AdminWiring {
   afterPublish(env: Env, ctx: Context): void
   /** Whom to hold responsible for failed logins. */
   clientAddress(request: Request, env: Env): string
-  /** The id that the request already has; without it, the header's or a new one. */
-  requestId?(request: Request): string
 }
 
 /** One request to a page of the router's own. */

@@ -1,8 +1,9 @@
 import { decide } from '../../shared/routing/decide.ts'
+import { refuseEscapedSlash } from '../../shared/routing/escaped-slashes.ts'
 import { admit } from './admission.ts'
 import type { Exchange, Router } from './exchange.ts'
 import { forward } from './forward.ts'
-import { identify, refuseEscapedSlash, refuseLoop } from './identify.ts'
+import { identify, refuseLoop } from './identify.ts'
 import { must } from './refusal.ts'
 
 /** The hot path. Each stage needs what the stage above it returned, so the order cannot be got wrong. */

@@ -2,7 +2,6 @@ import type { Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { isLooping } from '../../shared/proxy/headers.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
-import type { Target } from '../../shared/routing/path.ts'
 import {
   describeMissingKey,
   findRoutingKey,
@@ -18,12 +17,6 @@ export function identify(snapshot: Snapshot, carrier: KeyCarrier): Result<string
 }
 
 const ACCEPTED = succeed(undefined)
-
-/** Configured: whether `%2f` is opaque to the cells behind this router. */
-export function refuseEscapedSlash(snapshot: Snapshot, target: Target): Result<undefined, Problem> {
-  if (snapshot.escapedSlashes === 'keep' || !/%2f/i.test(target.path)) return ACCEPTED
-  return fail({ code: 'invalid_path', detail: 'The path has an encoded slash' })
-}
 
 export function refuseLoop(request: Request): Result<undefined, Problem> {
   return isLooping(request.headers.get('via')) ? fail({ code: 'loop_detected' }) : ACCEPTED

@@ -54,21 +54,26 @@ function isBroken(body: ReadableStream<Uint8Array>): Promise<boolean> {
   return Promise.race([failed, scheduler.wait(0).then(() => false)])
 }
 
+/** Into a buffer of our own: the platform's default reader hands out new ones, 4 KiB at a time. */
+const READ_BYTES = 65_536
+
 async function count(
   body: ReadableStream<Uint8Array>,
   writable: WritableStream<Uint8Array>,
   limitBytes: number,
   attempt: Attempt,
 ): Promise<void> {
-  const reader = body.getReader()
+  const reader = body.getReader({ mode: 'byob' })
   const writer = writable.getWriter()
+  let view = new Uint8Array(READ_BYTES)
   let total = 0
   for (;;) {
-    const next = await reader.read().catch(() => undefined)
+    const next = await reader.read(view).catch(() => undefined)
     if (next === undefined) return giveUp(attempt, 'client_left')
     if (next.done) return writer.close()
     total += next.value.byteLength
     if (total > limitBytes) return giveUp(attempt, describeExcess(limitBytes))
     await writer.write(next.value)
+    view = new Uint8Array(next.value.buffer)
   }
 }

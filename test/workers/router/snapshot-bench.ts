@@ -135,3 +135,14 @@ export async function pass(bench: Bench, ms: number): Promise<void> {
   bench.clock.time += ms
   await vi.advanceTimersByTimeAsync(ms)
 }
+
+/**
+ * The next deadlines never strike, like those of a request that is gone. The near sources of a cold
+ * start come before the question to the coordinator, and have answered by then.
+ */
+export function loseDeadlines(questions: number): void {
+  const { setTimeout: set } = globalThis
+  let lost = 0
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((act: () => void, ms: number) =>
+    ms === 2_000 && lost++ < questions ? 0 : set(act, ms)) as never)
+}
