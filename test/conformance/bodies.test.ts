@@ -37,7 +37,9 @@ describe.each(TARGET_KINDS)('bodies, npm target %s', (kind) => {
 
   it('D57 D30 a Content-Length over the limit is refused before the cell is called', async () => {
     const headers = { 'Content-Length': String(LIMIT + 1) }
-    const call = { method: 'POST', path: '/over', key: 'visa', headers, body: neverBegin() }
+    // The development proxy of npm start passes no early answer on: it gets the whole body.
+    const body = kind === 'start' ? Buffer.alloc(LIMIT + 1) : neverBegin()
+    const call = { method: 'POST', path: '/over', key: 'visa', headers, body }
     const { request, response } = open(bench.target, call)
     const answer = await readAnswer(await response)
     request.destroy()
