@@ -4,8 +4,6 @@ import type { Placement, Snapshot } from '../config/snapshot.ts'
 /** Where a routing key belongs, why, and by which revision. */
 export interface Decision {
   readonly placement: Placement
-  /** Index into the snapshot's placements. */
-  readonly placementIndex: number
   readonly reason: 'dedicated' | 'tier' | 'default'
   readonly revision: number
 }
@@ -19,7 +17,6 @@ export function decide(snapshot: Snapshot, routingKey: string): Decision {
   if (placement === undefined) throw new RangeError('a snapshot without its default placement')
   return {
     placement,
-    placementIndex: found === undefined ? defaultPlacement : index,
     reason: found?.kind ?? 'default',
     revision,
   }

@@ -100,8 +100,11 @@ function read(source: KeySource, carrier: KeyCarrier): string | null {
 function readHeader(value: string | null): string | null {
   if (value === null) return null
   if (value.includes(',')) return AMBIGUOUS
-  return readUtf8(value).trim()
+  return trimBlanks(readUtf8(value))
 }
+
+/** Optional white space of HTTP is these two (RFC 9110 section 5.6.3); others belong to the value. */
+const trimBlanks = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '')
 
 /** Platforms hand a header over as Latin-1 bytes or already decoded; valid UTF-8 is read as such. */
 function readUtf8(value: string): string {
@@ -127,8 +130,8 @@ function readCookie(header: string | null, name: string): string | null {
   let found: string | null = null
   for (const pair of header.split(/[;,]/)) {
     const equals = pair.indexOf('=')
-    if (equals === -1 || pair.slice(0, equals).trim() !== name) continue
-    const value = unquote(pair.slice(equals + 1).trim())
+    if (equals === -1 || trimBlanks(pair.slice(0, equals)) !== name) continue
+    const value = unquote(trimBlanks(pair.slice(equals + 1)))
     if (found !== null && found !== value) return AMBIGUOUS
     found = value
   }

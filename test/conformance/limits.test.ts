@@ -94,6 +94,7 @@ describe.each(TARGET_KINDS)('concurrency limits, npm target %s', (kind) => {
         const timer = setInterval(() => response.write('x'.repeat(1_000)), 20)
         response.on('close', () => clearInterval(timer))
         await cutOff.promise
+        clearInterval(timer)
         response.end()
       })
       const calls = [1, 2].map(() => open(bench.target, { path: '/endless', key: 'visa' }))

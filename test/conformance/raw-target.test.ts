@@ -24,6 +24,8 @@ describe('S08 who is asked', () => {
     ['a blank', ['Host: a b']],
     ['a port beyond 65535', ['Host: a:99999']],
     ['a port that is no number', ['Host: a:http']],
+    ['four numbers that are no address', ['Host: 1.2.3.999']],
+    ['brackets around no address', ['Host: [:::::]']],
   ])('S08 %s in Host: 400, nothing upstream', async (_, lines) => {
     expectRefusal(await bench.ask(printRequest('/x', [...lines, KEY])), 400, 'invalid_request')
     await expectNothingUpstream(bench)

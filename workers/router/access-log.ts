@@ -3,6 +3,8 @@ import type { Exchange } from './exchange.ts'
 /** Nginx's number for "the client closed the connection": known to every log reader. */
 export const CLIENT_CLOSED_REQUEST = 499
 
+const LONGEST_PATH = 2_048
+
 /**
  * One JSON line per request, as a string, so that log tailing can parse it. No query, no cookie,
  * no token, no endpoint's address: an endpoint is told by its index.
@@ -17,7 +19,7 @@ export function logRequest(exchange: Exchange, status: number): void {
     event: 'request',
     request_id: exchange.requestId,
     method: request.method,
-    path: exchange.target.path,
+    path: exchange.target.path.slice(0, LONGEST_PATH),
     routing_key: trail.routingKey,
     placement_key: trail.decision?.placement.name ?? null,
     route_reason: trail.decision?.reason ?? null,

@@ -15,7 +15,7 @@ export interface Admission {
 }
 
 /** Past its header deadline by this much, a slot without an answer is free again. */
-const SLOT_BACKSTOP_MS = 5_000
+export const SLOT_BACKSTOP_MS = 5_000
 
 export function admit(
   router: Router,
@@ -25,15 +25,21 @@ export function admit(
   const { placement } = decision
   const tooLarge = findDeclaredExcess(exchange.request, placement)
   if (tooLarge !== undefined) return fail(tooLarge)
-  const endpointIndex = pickEndpoint(placement, router.nextTurn())
-  if (endpointIndex === -1) return fail({ code: 'no_endpoint' })
-  if (placement.concurrencyLimit === null)
-    return succeed({ placement, endpointIndex, slot: undefined })
-  const now = exchange.startedAt
-  const deadline = now + placement.timeouts.headersMs + SLOT_BACKSTOP_MS
-  const slot = router.slots.take(placement.name, placement.concurrencyLimit, now, deadline)
-  if (slot === undefined) return fail({ code: 'concurrency_limit', retryAfterSeconds: 1 })
-  return succeed({ placement, endpointIndex, slot })
+  const slot = takeSlot(router, placement)
+  if (slot === 'full') return fail({ code: 'concurrency_limit', retryAfterSeconds: 1 })
+  const turn = placement.endpoints.length === 1 ? 0 : router.nextTurn(placement)
+  const endpointIndex = pickEndpoint(placement, turn)
+  if (endpointIndex !== -1) return succeed({ placement, endpointIndex, slot })
+  slot?.release()
+  return fail({ code: 'no_endpoint' })
+}
+
+function takeSlot(router: Router, placement: Placement): Slot | undefined | 'full' {
+  const { name, concurrencyLimit, timeouts } = placement
+  if (concurrencyLimit === null) return undefined
+  const now = Date.now()
+  const deadline = now + timeouts.headersMs + SLOT_BACKSTOP_MS
+  return router.slots.take(name, concurrencyLimit, now, deadline) ?? 'full'
 }
 
 /** A body that says that it is too large is refused before the cell hears of it. */

@@ -2,68 +2,71 @@ import type { Decision } from '../../shared/routing/decide.ts'
 import type { Admission } from './admission.ts'
 import type { Attempt } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
-import type { Slot } from './slots.ts'
-import { buildClientResponse } from './upstream-response.ts'
+import { buildClientResponse, refuseUnpassable } from './upstream-response.ts'
 
 /**
  * Passes an upstream's answer on. Its body touches no JavaScript, and is not even piped, unless its
- * end must be seen: for the slot that it holds, or for an idle deadline.
+ * end must be seen: for the slot that it holds, or for a deadline that it is under.
  */
 export function passAnswer(
   exchange: Exchange,
   decision: Decision,
-  { placement, slot }: Admission,
+  admission: Admission,
   attempt: Attempt,
   answer: Response,
 ): Response {
-  const { idleMs, totalMs } = placement.timeouts
+  refuseUnpassable(exchange.request, answer)
+  const { slot } = admission
   const body = answer.status === 101 ? null : answer.body
   const encoding = attempt.mustSeeEnd ? 'manual' : 'automatic'
-  if (body === null) {
+  if (body === null || !attempt.mustSeeEnd) {
     slot?.release()
-    return buildClientResponse(exchange, decision, answer, null, encoding)
+    clearTimeout(attempt.totalTimer)
+    return buildClientResponse(exchange, decision, answer, body, encoding)
   }
-  if (totalMs !== null) startTotalDeadline(exchange, totalMs, attempt)
-  if (!attempt.mustSeeEnd) return buildClientResponse(exchange, decision, answer, body, encoding)
-  slot?.keepUntilEnd()
-  const passed = passToEnd(answer, body, idleMs, attempt, slot)
-  exchange.ctx.waitUntil(passed.done)
-  return buildClientResponse(exchange, decision, answer, passed.readable, encoding)
-}
-
-/** Never cleared: the timer ends with the request's context, and aborting what has ended does nothing. */
-function startTotalDeadline(exchange: Exchange, totalMs: number, attempt: Attempt): void {
-  const leftMs = totalMs - (Date.now() - exchange.startedAt)
-  setTimeout(() => attempt.controller.abort(), Math.max(leftMs, 0))
-}
-
-interface PassedBody {
-  readonly readable: ReadableStream<Uint8Array>
-  /** Settles with the body, whichever way it ends; never rejects. */
-  readonly done: Promise<void>
+  slot?.holdUntil(Number.POSITIVE_INFINITY)
+  const readable = passToEnd(exchange, admission, attempt, answer, body)
+  return buildClientResponse(exchange, decision, answer, readable, encoding)
 }
 
 const EVENT_STREAM = /^text\/event-stream\b/i
 
 function passToEnd(
+  { ctx }: Exchange,
+  { placement, endpointIndex, slot }: Admission,
+  attempt: Attempt,
   answer: Response,
   body: ReadableStream<Uint8Array>,
-  idleMs: number | null,
-  attempt: Attempt,
-  slot: Slot | undefined,
-): PassedBody {
-  const declared = answer.headers.get('content-length')
-  // With a known length the client can tell a truncated body from a complete one.
-  const { readable, writable } =
-    declared === null ? new IdentityTransformStream() : new FixedLengthStream(Number(declared))
-  const isQuietByNature = EVENT_STREAM.test(answer.headers.get('content-type') ?? '')
+): ReadableStream<Uint8Array> {
+  const { readable, writable } = openPipe(
+    answer,
+    placement.endpoints[endpointIndex]?.kind === 'url',
+  )
+  const isEndlessByNature = EVENT_STREAM.test(answer.headers.get('content-type') ?? '')
+  if (isEndlessByNature) clearTimeout(attempt.totalTimer)
+  const { idleMs } = placement.timeouts
   const passed =
-    idleMs === null || isQuietByNature
+    idleMs === null || isEndlessByNature
       ? body.pipeTo(writable)
       : passWithIdleDeadline(body, writable, idleMs, attempt)
-  const release = () => slot?.release()
-  return { readable, done: passed.then(release, release) }
+  const end = () => {
+    slot?.release()
+    clearTimeout(attempt.totalTimer)
+  }
+  ctx.waitUntil(passed.then(end, end))
+  return readable
 }
+
+/**
+ * With a known length the client can tell a truncated body from a complete one. Known is what an
+ * HTTP parser vouches for; between Workers nothing holds a cell to the length that it declares.
+ */
+function openPipe(answer: Response, isOverNetwork: boolean) {
+  const declared = isOverNetwork ? answer.headers.get('content-length') : null
+  return declared === null ? new IdentityTransformStream() : new FixedLengthStream(Number(declared))
+}
+
+const READ_BYTES = 65_536
 
 async function passWithIdleDeadline(
   body: ReadableStream<Uint8Array>,
@@ -71,14 +74,16 @@ async function passWithIdleDeadline(
   idleMs: number,
   attempt: Attempt,
 ): Promise<void> {
-  const reader = body.getReader()
+  const reader = body.getReader({ mode: 'byob' })
   const writer = writable.getWriter()
+  let view = new Uint8Array(READ_BYTES)
   try {
     for (;;) {
       const timer = setTimeout(() => attempt.controller.abort(), idleMs)
-      const next = await reader.read().finally(() => clearTimeout(timer))
+      const next = await reader.read(view).finally(() => clearTimeout(timer))
       if (next.done) return await writer.close()
       await writer.write(next.value)
+      view = new Uint8Array(next.value.buffer)
     }
   } catch (error) {
     await Promise.allSettled([writer.abort(error), reader.cancel(error)])

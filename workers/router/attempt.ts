@@ -6,17 +6,20 @@ export interface Attempt {
   readonly controller: AbortController
   /** Set before our own abort, so that it is never mistaken for the network's doing. */
   givenUp: Problem | 'client_left' | undefined
-  /** The answer's body is watched: for a slot that it holds, or for a pause that is too long. */
+  /** The answer's body is watched: for a slot that it holds, or for a deadline that it is under. */
   readonly mustSeeEnd: boolean
   /** Settles when it is known how the upload ended; undefined without one. */
   upload: Promise<void> | undefined
+  /** The deadline of the whole exchange; ended with the answer's body. */
+  totalTimer: ReturnType<typeof setTimeout> | undefined
 }
 
 export const startAttempt = ({ concurrencyLimit, timeouts }: Placement): Attempt => ({
   controller: new AbortController(),
   givenUp: undefined,
-  mustSeeEnd: concurrencyLimit !== null || timeouts.idleMs !== null,
+  mustSeeEnd: concurrencyLimit !== null || timeouts.idleMs !== null || timeouts.totalMs !== null,
   upload: undefined,
+  totalTimer: undefined,
 })
 
 export function giveUp(attempt: Attempt, reason: NonNullable<Attempt['givenUp']>): void {

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../shared/config/snapshot.ts'
+import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
 import type { Target } from '../../shared/routing/path.ts'
 import type { Settings } from '../settings.ts'
@@ -35,8 +35,8 @@ export interface Trail {
 /** What the stages of the data plane need from the isolate. */
 export interface Router {
   readonly slots: Slots
-  /** The isolate's own rising counter, for round robin. */
-  nextTurn(): number
+  /** The isolate's own rising counter for a placement, for round robin. */
+  nextTurn(placement: Placement): number
   /** What the isolate holds at this moment, from memory only. */
   heldSnapshot(): Snapshot | undefined
   /** The last known good snapshot; a Refusal when there is none anywhere. */

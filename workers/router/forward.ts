@@ -1,17 +1,18 @@
-import type { Snapshot } from '../../shared/config/snapshot.ts'
+import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
-import type { Admission } from './admission.ts'
+import { type Admission, SLOT_BACKSTOP_MS } from './admission.ts'
 import { passAnswer } from './answer.ts'
 import { type Attempt, giveUp, startAttempt } from './attempt.ts'
 import { openEndpoint, type Upstream } from './endpoints.ts'
 import type { Exchange } from './exchange.ts'
 import { Refusal } from './refusal.ts'
+import type { Slot } from './slots.ts'
 import { openUpload } from './upload.ts'
 import { writeUpstreamHeaders } from './upstream-request.ts'
 
 /**
- * Streams the request to the admitted endpoint and its answer back. The only timer of its own
- * covers the time to the response headers and ends with them.
+ * Streams the request to the admitted endpoint and its answer back. By default its only timer
+ * covers the time from the end of the request to the response headers, and ends with them.
  */
 export async function forward(
   exchange: Exchange,
@@ -21,12 +22,14 @@ export async function forward(
 ): Promise<Response> {
   const { placement, slot } = admission
   if (slot !== undefined) exchange.request.signal.addEventListener('abort', () => slot.release())
+  const attempt = startAttempt(placement)
   try {
-    const attempt = startAttempt(placement)
     const answer = await send(exchange, snapshot, admission, attempt)
     return passAnswer(exchange, decision, admission, attempt, answer)
   } catch (error) {
     slot?.release()
+    clearTimeout(attempt.totalTimer)
+    attempt.controller.abort() // Also when its answer was refused: nobody will read on.
     throw error
   }
 }
@@ -34,7 +37,7 @@ export async function forward(
 async function send(
   exchange: Exchange,
   snapshot: Snapshot,
-  { placement, endpointIndex }: Admission,
+  { placement, endpointIndex, slot }: Admission,
   attempt: Attempt,
 ): Promise<Response> {
   const { trail } = exchange
@@ -44,23 +47,54 @@ async function send(
   trail.endpoint = endpointIndex
   trail.attempts += 1
   const sentAt = Date.now()
-  const { headersMs } = placement.timeouts
-  const timer = setTimeout(() => giveUp(attempt, { code: 'upstream_timeout' }), headersMs)
+  let stopWaiting = () => {}
   try {
     const headers = writeUpstreamHeaders(exchange, snapshot)
     const body = openUpload(exchange, placement.maxRequestBodyBytes, attempt)
-    return await fetchUpstream(upstream, exchange.request, headers, body, attempt)
+    stopWaiting = limitWait(placement, slot, attempt)
+    return await fetchUpstream(upstream, exchange, headers, body, attempt)
   } catch (error) {
-    throw await classifyFailure(error, exchange, attempt)
+    if (upstream.isOverNetwork && error instanceof TypeError) throw error // A bug in this code.
+    throw await classifyFailure(exchange, attempt)
   } finally {
-    clearTimeout(timer)
+    stopWaiting()
     trail.upstreamMs = Date.now() - sentAt
+  }
+}
+
+/**
+ * Starts the deadlines of a request that is on its way. The one for the response headers begins
+ * when the cell has the whole request, however long the client takes to send it. Returns what ends
+ * the wait for headers; the total deadline goes on until the answer's body has ended.
+ */
+function limitWait(
+  { timeouts: { headersMs, totalMs } }: Placement,
+  slot: Slot | undefined,
+  attempt: Attempt,
+): () => void {
+  const expire = () => giveUp(attempt, { code: 'upstream_timeout' })
+  if (totalMs !== null) attempt.totalTimer = setTimeout(expire, totalMs)
+  if (attempt.upload === undefined) {
+    const timer = setTimeout(expire, headersMs)
+    return () => clearTimeout(timer)
+  }
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let isAnswered = false
+  slot?.holdUntil(Number.POSITIVE_INFINITY)
+  void attempt.upload.then(() => {
+    if (isAnswered) return
+    timer = setTimeout(expire, headersMs)
+    slot?.holdUntil(Date.now() + headersMs + SLOT_BACKSTOP_MS)
+  })
+  return () => {
+    isAnswered = true
+    clearTimeout(timer)
   }
 }
 
 function fetchUpstream(
   upstream: Upstream,
-  request: Request,
+  { request, settings }: Exchange,
   headers: Headers,
   body: ReadableStream | null,
   { controller, mustSeeEnd }: Attempt,
@@ -68,6 +102,9 @@ function fetchUpstream(
   const { method } = request
   const init: RequestInit = { headers, redirect: 'manual', signal: controller.signal }
   if (mustSeeEnd) init.encodeResponseBody = 'manual'
+  // On Cloudflare a subrequest reads through the zone's cache, which knows no tenants.
+  if (!upstream.isOverNetwork) init.cf = request.cf ?? {}
+  else if (settings.platform === 'cloudflare') init.cache = 'no-store'
   // fetch refuses a body beside the methods GET and HEAD, but not one that a Request came with.
   if (body === request.body && body !== null)
     return upstream.fetch(new Request(upstream.url, request), init)
@@ -80,23 +117,15 @@ function fetchUpstream(
 const VERDICT_WAIT_MS = 20
 
 /**
- * The platform tells refused, reset and garbage apart in no reliable way, and its texts stay
- * inside. A TypeError is none of the network's: it says that this code is wrong.
+ * The platform tells refused, reset and garbage apart in no reliable way, and neither its texts nor
+ * the classes of what a cell threw mean anything here. Only our own giving up has a reason.
  */
-async function classifyFailure(
-  error: unknown,
-  { request, trail }: Exchange,
-  attempt: Attempt,
-): Promise<unknown> {
-  if (error instanceof Refusal || error instanceof TypeError) return error
+async function classifyFailure({ request, trail }: Exchange, attempt: Attempt): Promise<Refusal> {
   if (attempt.upload !== undefined)
     await Promise.race([attempt.upload, scheduler.wait(VERDICT_WAIT_MS)])
   const { givenUp } = attempt
-  trail.clientLeft = givenUp === 'client_left' || request.signal.aborted
+  trail.clientLeft ||= givenUp === 'client_left' || request.signal.aborted
   if (givenUp === 'client_left')
     return new Refusal({ code: 'invalid_request', detail: 'The request body broke off' })
-  if (givenUp !== undefined) return new Refusal(givenUp)
-  return new Refusal({
-    code: error instanceof RangeError ? 'upstream_invalid' : 'upstream_unreachable',
-  })
+  return new Refusal(givenUp ?? { code: 'upstream_unreachable' })
 }

@@ -1,3 +1,4 @@
+import type { Snapshot } from '../../shared/config/snapshot.ts'
 import { decide } from '../../shared/routing/decide.ts'
 import { refuseEscapedSlash } from '../../shared/routing/escaped-slashes.ts'
 import { admit } from './admission.ts'
@@ -6,10 +7,16 @@ import { forward } from './forward.ts'
 import { identify, refuseLoop } from './identify.ts'
 import { must } from './refusal.ts'
 
-/** The hot path. Each stage needs what the stage above it returned, so the order cannot be got wrong. */
-export async function handle(exchange: Exchange, router: Router): Promise<Response> {
+/**
+ * The hot path. One snapshot from first line to last; each stage needs what the stage above it
+ * returned, so the order cannot be got wrong.
+ */
+export async function handle(
+  exchange: Exchange,
+  snapshot: Snapshot,
+  router: Router,
+): Promise<Response> {
   const { request, target, trail } = exchange
-  const snapshot = await router.currentSnapshot(exchange)
   trail.revision = snapshot.revision
   trail.routingKey = must(identify(snapshot, { headers: request.headers, target }))
   must(refuseEscapedSlash(snapshot, target))

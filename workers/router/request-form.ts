@@ -6,6 +6,8 @@ import type { Target } from '../../shared/routing/path.ts'
 const HOST =
   /^(?:[\w.-]+|\[[\da-f:.]+\])(?::(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?$/i
 
+/** Looks like an address, so it has to be one: "1.2.3.999" and "[::::]" are no URL's authority. */
+const LOOKS_NUMERIC = /^\[|(?:^|\.)\d[^.]*$/
 const ACCEPTED = succeed(undefined)
 const refuse = (detail: string) => fail({ code: 'invalid_request', detail } as const)
 
@@ -20,6 +22,8 @@ export function refuseUnclearForm(request: Request, target: Target): Result<unde
   // They differ in letter case, a trailing dot, or a target in asterisk form ("http://a*").
   const isTargetClear = host === target.authority || HOST.test(target.authority)
   if (!namesOneHost || !isTargetClear) return refuse('Host or the request target names no one host')
+  if (LOOKS_NUMERIC.test(target.host) && !URL.canParse(`http://${target.authority}`))
+    return refuse('Host is no address')
   const coding = headers.get('transfer-encoding')
   if (coding === null) return ACCEPTED
   if (coding.toLowerCase() !== 'chunked') return refuse('Transfer-Encoding is not chunked alone')

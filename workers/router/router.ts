@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../shared/config/snapshot.ts'
+import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Router } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 import { createSlots } from './slots.ts'
@@ -6,10 +6,15 @@ import type { Held, SnapshotCache, Sources } from './snapshots.ts'
 
 /** The isolate's part of the data plane: what outlives a request, and nothing that could not. */
 export function createRouter(cache: SnapshotCache, openSources: (env: Env) => Sources): Router {
-  let turn = 0
+  /** By placement, so that traffic of one never sets the rhythm of another. */
+  const turns = new WeakMap<Placement, number>()
   return {
     slots: createSlots(),
-    nextTurn: () => turn++,
+    nextTurn(placement) {
+      const turn = turns.get(placement) ?? 0
+      turns.set(placement, turn + 1)
+      return turn
+    },
     heldSnapshot: () => cache.peek()?.snapshot,
     currentSnapshot(exchange) {
       const held = cache.current(() => openSources(exchange.env), exchange.ctx)

@@ -6,8 +6,8 @@
  * backstop is a deadline that the next request checks, because a timer dies with its context.
  */
 export interface Slot {
-  /** The answer has begun: from now on only its end frees the slot. */
-  keepUntilEnd(): void
+  /** Moves the backstop, in epoch milliseconds; Infinity while only an end that we see may free it. */
+  holdUntil(deadline: number): void
   release(): void
 }
 
@@ -33,8 +33,8 @@ export function createSlots(): Slots {
       const holder: Holder = { deadline: headersDeadline }
       inFlight.set(placement, holders.add(holder))
       return {
-        keepUntilEnd() {
-          holder.deadline = Number.POSITIVE_INFINITY
+        holdUntil(later) {
+          holder.deadline = later
         },
         release() {
           if (holders.delete(holder) && holders.size === 0 && inFlight.get(placement) === holders)

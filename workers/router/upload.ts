@@ -18,8 +18,8 @@ export function openUpload(
 ): ReadableStream<Uint8Array> | null {
   const { body, headers, method } = exchange.request
   // A body of GET or HEAD is rare and passes as it is: the platform takes none but the request's own.
-  if (body === null || method === 'GET' || method === 'HEAD') return body
   const declared = headers.get('content-length')
+  if (body === null || method === 'GET' || method === 'HEAD') return body
   const { readable, writable } =
     declared === null ? new IdentityTransformStream() : new FixedLengthStream(Number(declared))
   const passed =

@@ -24,7 +24,8 @@ export function writeUpstreamHeaders(exchange: Exchange, snapshot: Snapshot): He
     else if (!isEdge && isForgeableAddress(name)) headers.delete(name)
     else if (!snapshot.trustForwarded && isForwardedTrail(name)) headers.delete(name)
   }
-  for (const name of listNominated(inbound.get('connection'))) headers.delete(name)
+  for (const name of listNominated(inbound.get('connection')))
+    if (!isKeySource(name, snapshot)) headers.delete(name)
   if (isWebSocketUpgrade(inbound)) headers.set('upgrade', 'websocket')
   const client = readClientAddress(request, settings)
   if (client !== undefined)
@@ -35,6 +36,10 @@ export function writeUpstreamHeaders(exchange: Exchange, snapshot: Snapshot): He
   headers.set('via', appendVia(headers.get('via')))
   return headers
 }
+
+/** The header that decided must reach the cell, whatever `Connection` says. */
+const isKeySource = (name: string, { routingKey }: Snapshot): boolean =>
+  routingKey.some((source) => source.kind === 'header' && source.name.toLowerCase() === name)
 
 /** The one upgrade that passes; any other ends at this hop and is ignored (RFC 9110 section 7.8). */
 export const isWebSocketUpgrade = (headers: Headers): boolean =>

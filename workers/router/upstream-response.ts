@@ -15,7 +15,7 @@ export function buildClientResponse(
   body: ReadableStream | null,
   encodeBody: 'automatic' | 'manual',
 ): Response {
-  const response = rebuild(exchange, upstream, body, encodeBody)
+  const response = rebuild(upstream, body, encodeBody)
   const { headers } = response
   for (const name of listNominated(headers.get('connection'))) headers.delete(name)
   for (const name of OWN_TO_ROUTER) headers.delete(name)
@@ -39,32 +39,28 @@ const OWN_TO_ROUTER = [
 const isBodyless = (status: number): boolean => status === 204 || status === 205 || status === 304
 
 function rebuild(
-  exchange: Exchange,
   upstream: Response,
   body: ReadableStream | null,
   encodeBody: 'automatic' | 'manual',
 ): Response {
-  const { status } = upstream
-  if (status === 101) return rebuildUpgrade(exchange, upstream)
-  // 1xx and numbers beyond 599 cannot be passed on: the platform's Response refuses them.
-  if (status < 200 || status > 599 || hasUnknownCoding(upstream))
-    throw new Refusal({ code: 'upstream_invalid' })
+  const { status, headers, statusText, webSocket } = upstream
+  if (status === 101) return new Response(null, { status, webSocket, headers })
   if (isBodyless(status)) return new Response(null, upstream)
   if (encodeBody === 'automatic') return new Response(body, upstream)
-  const { headers, statusText } = upstream
   return new Response(body, { status, statusText, headers, encodeBody })
 }
 
-/** `gzip, chunked`: the platform would pass the bytes on and drop the word that explains them. */
-function hasUnknownCoding(upstream: Response): boolean {
-  const coding = upstream.headers.get('transfer-encoding')
-  return coding !== null && coding.toLowerCase() !== 'chunked'
-}
-
-/** An upgrade that nobody asked for would hand the client a connection in a protocol unknown to it. */
-function rebuildUpgrade(exchange: Exchange, upstream: Response): Response {
-  const { webSocket } = upstream
-  if (webSocket === null || !isWebSocketUpgrade(exchange.request.headers))
-    throw new Refusal({ code: 'upstream_invalid' })
-  return new Response(null, { status: 101, webSocket, headers: upstream.headers })
+/**
+ * An answer that cannot be passed on as it is: a status that the platform's Response does not take;
+ * a coding that the platform would drop although it explains the bytes (`gzip, chunked`); an
+ * upgrade that nobody asked for, in a protocol unknown to the client.
+ */
+export function refuseUnpassable(request: Request, upstream: Response): void {
+  const { status, webSocket, headers } = upstream
+  const coding = headers.get('transfer-encoding')
+  const isPassable =
+    status === 101
+      ? webSocket !== null && isWebSocketUpgrade(request.headers)
+      : status >= 200 && status <= 599 && (coding === null || coding.toLowerCase() === 'chunked')
+  if (!isPassable) throw new Refusal({ code: 'upstream_invalid' })
 }

@@ -34,6 +34,8 @@ describe('a routing key from a header', () => {
     ['__proto__', '__proto__'],
     [' visa\t', 'visa'],
     ['a b', 'a b'],
+    ['a\u00a0', 'a\u00a0'],
+    ['\u3000a', '\u3000a'],
     ['x'.repeat(256), 'x'.repeat(256)],
   ])('D08 D09 is taken as it is: %j', (value, key) => {
     expect(findHeader(value)).toBe(key)

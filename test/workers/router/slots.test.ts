@@ -37,9 +37,9 @@ describe('slots', () => {
     expect(slots.take('visa', 1, DEADLINE, DEADLINE + 1)).toBeDefined()
   })
 
-  it('keeps the slot of an answer that streams on past the deadline', () => {
+  it('keeps a slot whose backstop was moved, as for an answer that streams on', () => {
     const slots = createSlots()
-    slots.take('visa', 1, START, DEADLINE)?.keepUntilEnd()
+    slots.take('visa', 1, START, DEADLINE)?.holdUntil(Number.POSITIVE_INFINITY)
     expect(slots.take('visa', 1, DEADLINE + 1, DEADLINE + 2)).toBeUndefined()
   })
 
