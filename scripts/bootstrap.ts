@@ -8,26 +8,24 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { compileBootstrap } from './demo.ts'
-import { ROOT, runCommand, UsageError } from './local.ts'
+import { ask, isSendableToken, ROOT, runCommand, UsageError } from './local.ts'
 
 const USAGE = 'Usage: CELLWAY_TOKEN=… npm run bootstrap -- --url https://router.example.com'
 
 function readUrl(): URL {
-  const { values } = parseArgs({ options: { url: { type: 'string' } }, strict: false })
-  const url = typeof values.url === 'string' ? URL.parse(values.url) : null
+  const { values } = parseArgs({ options: { url: { type: 'string' } } })
+  const url = values.url === undefined ? null : URL.parse(values.url)
   if (url === null || !/^https?:$/.test(url.protocol)) throw new UsageError(USAGE)
   return url
 }
 
 await runCommand(async () => {
   const url = readUrl()
-  const token = process.env['CELLWAY_TOKEN']
-  if (token === undefined) throw new UsageError(USAGE)
-  const response = await fetch(new URL('/admin/config', url), {
+  const token = process.env['CELLWAY_TOKEN'] ?? ''
+  if (!isSendableToken(token))
+    throw new UsageError(`CELLWAY_TOKEN is missing or no token.\n${USAGE}`)
+  const response = await ask(new URL('/admin/config', url), {
     headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(30_000),
-  }).catch((error: unknown) => {
-    throw new UsageError(`${url.origin} did not answer: ${String(error)}`)
   })
   const text = await response.text()
   if (response.status !== 200)
@@ -38,4 +36,4 @@ await runCommand(async () => {
   console.log(
     `Wrote ${bytes.byteLength} bytes to workers/bootstrap.bin (from revision ${revision}). The next deploy bundles them.`,
   )
-})
+}, USAGE)

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,16 +14,46 @@ export const EXAMPLE_TOKEN = 'local-development-token'
 /** Something the person at the terminal can put right: printed without a stack. */
 export class UsageError extends Error {}
 
-/** Runs a command's main function; a UsageError becomes one line and exit code 1. */
-export async function runCommand(main: () => Promise<void>): Promise<void> {
+/**
+ * Runs a command's main function. What a person can put right becomes one line and exit code 1: a
+ * UsageError, a flag that does not exist, and what the operating system refused (a file that is a
+ * directory, a disk that is full).
+ */
+export async function runCommand(main: () => Promise<void>, usage = ''): Promise<void> {
   try {
     await main()
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    console.error(error.message)
+    const line = describeFailure(error, usage)
+    if (line === undefined) throw error
+    console.error(line)
     process.exitCode = 1
   }
 }
+
+function describeFailure(error: unknown, usage: string): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const isRefusedBySystem = 'syscall' in error
+  if (error instanceof UsageError || isRefusedBySystem) return error.message
+  const isWrongFlag = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  return isWrongFlag ? `${error.message}\n${usage}` : undefined
+}
+
+/**
+ * The answer, or a UsageError within half a minute. The reason is told by its code alone: the
+ * message about a header that cannot be sent would quote it, token and all.
+ */
+export async function ask(url: URL, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { ...init, signal: AbortSignal.timeout(30_000) })
+  } catch (error) {
+    const { name, cause } = error instanceof Error ? error : new Error()
+    const code = cause instanceof Error && 'code' in cause ? cause.code : name
+    throw new UsageError(`${url.origin} did not answer (${code}).`)
+  }
+}
+
+/** What the header `Authorization` can carry after "Bearer ". */
+export const isSendableToken = (token: string): boolean => /^[!-~]+$/.test(token)
 
 export function readPort(text: string): number {
   const port = Number(text)
@@ -62,7 +92,8 @@ export function readVariables(file?: string): Record<string, string> {
     copyFileSync(join(ROOT, '.dev.vars.example'), path)
     console.log('Created .dev.vars from .dev.vars.example (the development admin token is in it).')
   }
-  if (!existsSync(path)) throw new UsageError(`--vars: there is no file ${path}`)
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false)
+    throw new UsageError(`--vars: there is no file ${path}`)
   const parsed = parseEnv(readFileSync(path, 'utf8'))
   return Object.fromEntries(
     Object.entries(parsed).filter((entry): entry is [string, string] => entry[1] !== undefined),

@@ -1,5 +1,5 @@
 /**
- * Runs before `npm start`, `npm run serve` and `npm test`, on whatever Node there is (20 or newer):
+ * Runs before `npm start`, `npm test` and the other commands, on whatever Node there is (20 or newer):
  * installs the locked dependencies when they are missing or not the locked ones, and says so.
  * Node built-ins only, because nothing is installed yet. Works offline once installed.
  */
@@ -46,7 +46,6 @@ function install(reason) {
   const { status, error } = spawnSync('npm', args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32',
   })
   if (error || status !== 0) {
     console.error(

@@ -7,11 +7,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle, localBootstrap } from './build.ts'
-import { printFirstSteps, publishDemoOnce } from './demo.ts'
+import { showFirstSteps } from './demo.ts'
 import {
   assertPortIsFree,
   CELLS,
-  EXAMPLE_TOKEN,
   ROOT,
   readPort,
   readVariables,
@@ -19,49 +18,41 @@ import {
   UsageError,
   waitUntilHealthy,
 } from './local.ts'
+import { assertFitForStrangers, isLoopback } from './strangers.ts'
 import { findWorkerd, printServeArguments } from './workerd-binary.ts'
 import { printWorkerdConfig } from './workerd-config.ts'
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', '[::1]', 'localhost'])
-const SHORTEST_TOKEN = 32
+const USAGE =
+  'Usage: npm run serve -- [--port 8788] [--host 127.0.0.1] [--data .data] [--vars file]'
 
-function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        port: { type: 'string', default: '8788' },
-        host: { type: 'string', default: '127.0.0.1' },
-        data: { type: 'string', default: '.data' },
-        vars: { type: 'string' },
-      },
-    })
-    return { ...values, port: readPort(values.port), data: resolve(ROOT, values.data) }
-  } catch (error) {
-    if (error instanceof UsageError || !(error instanceof TypeError)) throw error
-    throw new UsageError(
-      `${error.message}\nUsage: npm run serve -- [--port 8788] [--host 127.0.0.1] [--data .data] [--vars file]`,
-    )
+interface Options {
+  readonly port: number
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string
+  readonly data: string
+  readonly vars: string | undefined
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8788' },
+      host: { type: 'string', default: '127.0.0.1' },
+      data: { type: 'string', default: '.data' },
+      vars: { type: 'string' },
+    },
+  })
+  return {
+    port: readPort(values.port),
+    host: values.host.replace(/^\[(.*)\]$/, '$1'),
+    data: resolve(ROOT, values.data),
+    vars: values.vars,
   }
 }
 
-/** Off loopback, strangers can reach it: nothing that is only fit for this machine may be in force. */
-function assertFitForStrangers(vars: Record<string, string>, hasOwnVars: boolean): void {
-  const token = vars['ADMIN_TOKEN'] ?? ''
-  if (token === EXAMPLE_TOKEN)
-    throw new UsageError(
-      'On a non-loopback --host the example ADMIN_TOKEN is refused: set your own with --vars.',
-    )
-  if (token.length < SHORTEST_TOKEN)
-    throw new UsageError(
-      `On a non-loopback --host ADMIN_TOKEN must have at least ${SHORTEST_TOKEN} characters.`,
-    )
-  if (vars['ALLOW_PRIVATE_ENDPOINTS'] === 'true' && !hasOwnVars)
-    throw new UsageError(
-      'On a non-loopback --host ALLOW_PRIVATE_ENDPOINTS=true is refused unless a file named by --vars says so.',
-    )
-}
+const printHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
-async function writeRuntime(options: ReturnType<typeof readOptions>, vars: Record<string, string>) {
+async function writeRuntime(options: Options, vars: Readonly<Record<string, string>>) {
   const run = join(options.data, 'run')
   const objectsDirectory = join(options.data, 'objects')
   const replicaDirectory = join(options.data, 'replica')
@@ -69,17 +60,18 @@ async function writeRuntime(options: ReturnType<typeof readOptions>, vars: Recor
     mkdirSync(directory, { recursive: true, mode: 0o700 })
   const [routerBundle, cellBundle] = [join(run, 'router.js'), join(run, 'cell.js')]
   await Promise.all([
-    bundle('workers/index.ts', routerBundle, { LOCAL_BOOTSTRAP: localBootstrap() }),
+    bundle(
+      'workers/index.ts',
+      routerBundle,
+      isLoopback(options.host) ? { LOCAL_BOOTSTRAP: localBootstrap() } : {},
+    ),
     bundle('workers/cell/index.ts', cellBundle),
   ])
   const config = join(run, 'workerd.capnp')
   writeFileSync(
     config,
     printWorkerdConfig({
-      host:
-        options.host.includes(':') && !options.host.startsWith('[')
-          ? `[${options.host}]`
-          : options.host,
+      host: printHost(options.host),
       port: options.port,
       routerBundle,
       cellBundle,
@@ -93,28 +85,54 @@ async function writeRuntime(options: ReturnType<typeof readOptions>, vars: Recor
   return config
 }
 
+interface Runtime {
+  hasEnded(): boolean
+  /** Ends this process with that code, once the runtime has ended. */
+  stop(exitCode: number): void
+}
+
 /** Ends with the runtime: SIGINT and SIGTERM stop it cleanly (exit code 0). */
-function superviseRuntime(child: ChildProcess): { hasEnded: () => boolean } {
-  let ended = false
-  let stopping = false
-  const stop = () => {
-    stopping = true
+function superviseRuntime(child: ChildProcess): Runtime {
+  let hasEnded = false
+  let exitCode: number | undefined
+  const stop = (code: number) => {
+    exitCode ??= code
     child.kill('SIGTERM')
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  process.on('SIGINT', () => stop(0))
+  process.on('SIGTERM', () => stop(0))
   child.on('exit', (code, signal) => {
-    ended = true
-    if (!stopping) console.error(`workerd ended (${signal ?? `exit code ${code}`}).`)
-    process.exit(stopping ? 0 : 1)
+    hasEnded = true
+    if (exitCode === undefined) console.error(`workerd ended (${signal ?? `exit code ${code}`}).`)
+    process.exit(exitCode ?? 1)
   })
-  return { hasEnded: () => ended }
+  return { hasEnded: () => hasEnded, stop }
+}
+
+async function welcome(
+  options: Options,
+  vars: Readonly<Record<string, string>>,
+  runtime: Runtime,
+): Promise<void> {
+  const anyAddress = new Map([
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '::1'],
+  ])
+  const origin = `http://${printHost(anyAddress.get(options.host) ?? options.host)}:${options.port}`
+  if (!(await waitUntilHealthy(origin, 30_000, runtime.hasEnded)))
+    throw new UsageError('The router did not answer /health within 30 s.')
+  if (isLoopback(options.host)) await showFirstSteps(origin, vars['ADMIN_TOKEN'] ?? '')
+  else
+    console.log(`
+Cellway is ready on ${origin}. Strangers can reach it, so it has no demo configuration, neither
+published nor bundled: publish your own to /admin/config. SIGTERM stops it.
+`)
 }
 
 await runCommand(async () => {
   const options = readOptions()
   const vars = readVariables(options.vars)
-  if (!LOOPBACK.has(options.host)) assertFitForStrangers(vars, options.vars !== undefined)
+  if (!isLoopback(options.host)) assertFitForStrangers(vars, options.vars !== undefined)
   await assertPortIsFree(options.port, options.host, 'npm run serve')
   const config = await writeRuntime(options, vars)
   const child = spawn(findWorkerd(), printServeArguments(config), {
@@ -122,11 +140,10 @@ await runCommand(async () => {
     env: { ...process.env, ...vars },
   })
   const runtime = superviseRuntime(child)
-  const reachable = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host
-  const origin = `http://${reachable}:${options.port}`
-  if (!(await waitUntilHealthy(origin, 30_000, runtime.hasEnded)))
-    throw new UsageError('The router did not answer /health within 30 s.')
-  const token = vars['ADMIN_TOKEN'] ?? ''
-  const revision = await publishDemoOnce(origin, token)
-  printFirstSteps(origin, token === EXAMPLE_TOKEN ? token : '$ADMIN_TOKEN', revision)
-})
+  try {
+    await welcome(options, vars, runtime)
+  } catch (error) {
+    runtime.stop(1)
+    throw error
+  }
+}, USAGE)

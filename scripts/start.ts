@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { localBootstrap } from './build.ts'
-import { printFirstSteps, publishDemoOnce } from './demo.ts'
+import { showFirstSteps } from './demo.ts'
 import {
   assertPortIsFree,
   CELLS,
@@ -23,24 +23,20 @@ import { quieten } from './quiet.ts'
 
 const HOST = '127.0.0.1'
 
+const USAGE =
+  'Usage: npm start -- [--port 8787] [--state .wrangler/state] [--vars file] [--config wrangler.jsonc] [--also another-worker.jsonc]'
+
 function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        port: { type: 'string', default: '8787' },
-        state: { type: 'string', default: '.wrangler/state' },
-        vars: { type: 'string' },
-        config: { type: 'string', default: 'wrangler.jsonc' },
-        also: { type: 'string', multiple: true, default: [] },
-      },
-    })
-    return { ...values, port: readPort(values.port) }
-  } catch (error) {
-    if (error instanceof UsageError || !(error instanceof TypeError)) throw error
-    throw new UsageError(
-      `${error.message}\nUsage: npm start -- [--port 8787] [--state .wrangler/state] [--vars file] [--config wrangler.jsonc] [--also another-worker.jsonc]`,
-    )
-  }
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8787' },
+      state: { type: 'string', default: '.wrangler/state' },
+      vars: { type: 'string' },
+      config: { type: 'string', default: 'wrangler.jsonc' },
+      also: { type: 'string', multiple: true, default: [] },
+    },
+  })
+  return { ...values, port: readPort(values.port) }
 }
 
 async function startWrangler(
@@ -82,25 +78,29 @@ await runCommand(async () => {
   await assertPortIsFree(options.port, HOST, 'npm start')
   const child = await startWrangler(options, vars)
   let ended = false
+  let exitCode: number | undefined
   let phase: 'starting' | 'ready' | 'stopping' = 'starting'
   const chatter = quieten(child.stdout, child.stderr, () => phase)
-  const stop = () => {
+  const stop = (code: number) => {
+    exitCode ??= code
     phase = 'stopping'
     child.kill('SIGINT')
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  process.on('SIGINT', () => stop(0))
+  process.on('SIGTERM', () => stop(0))
   child.on('exit', (code) => {
     ended = true
     if (phase === 'starting') chatter.tell()
-    process.exit(phase === 'stopping' ? 0 : (code ?? 1))
+    process.exit(exitCode ?? code ?? 1)
   })
-  const origin = `http://${HOST}:${options.port}`
-  if (!(await waitUntilHealthy(origin, 60_000, () => ended))) {
-    stop()
-    throw new UsageError('The router did not answer /health within 60 s.')
+  try {
+    const origin = `http://${HOST}:${options.port}`
+    if (!(await waitUntilHealthy(origin, 60_000, () => ended)))
+      throw new UsageError('The router did not answer /health within 60 s.')
+    phase = 'ready'
+    await showFirstSteps(origin, vars['ADMIN_TOKEN'] ?? '')
+  } catch (error) {
+    stop(1)
+    throw error
   }
-  phase = 'ready'
-  const token = vars['ADMIN_TOKEN'] ?? ''
-  printFirstSteps(origin, token, await publishDemoOnce(origin, token))
-})
+}, USAGE)

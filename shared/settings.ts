@@ -3,7 +3,10 @@ export interface Settings {
   readonly isLocal: boolean
   /** Who asserts the client's address: the platform's edge, or nobody but the socket. */
   readonly platform: 'cloudflare' | 'workerd'
-  /** Host names in lower case, without port, that serve only the router's own pages. */
+  /**
+   * Host names in lower case, without port, that serve only the router's own pages. An entry that
+   * is no host name stays in: it matches nothing, so the pages are shut instead of on every host.
+   */
   readonly adminHosts: ReadonlySet<string>
   readonly requireIfMatch: boolean
   readonly allowPrivateEndpoints: boolean
@@ -28,42 +31,39 @@ const HOST = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/
 
 export function parseSettings(variables: Variables): ParsedSettings {
   const warnings: string[] = []
+  const read = (name: keyof Variables): string => String(variables[name] ?? '').trim()
+  const readSwitch = (name: keyof Variables): boolean => {
+    const text = read(name)
+    if (!/^(?:true|false)?$/.test(text))
+      warnings.push(`${name} is neither "true" nor "false"; taken as "false"`)
+    return text === 'true'
+  }
   const settings = {
-    isLocal: variables.ENVIRONMENT === 'local',
-    platform: parsePlatform(variables.PLATFORM, warnings),
-    adminHosts: parseHosts(variables.ADMIN_HOSTS, warnings),
-    requireIfMatch: parseSwitch('REQUIRE_IF_MATCH', variables.REQUIRE_IF_MATCH, warnings),
-    allowPrivateEndpoints: parseSwitch(
-      'ALLOW_PRIVATE_ENDPOINTS',
-      variables.ALLOW_PRIVATE_ENDPOINTS,
-      warnings,
-    ),
+    isLocal: read('ENVIRONMENT') === 'local',
+    platform: parsePlatform(read('PLATFORM'), warnings),
+    adminHosts: parseHosts(read('ADMIN_HOSTS'), warnings),
+    requireIfMatch: readSwitch('REQUIRE_IF_MATCH'),
+    allowPrivateEndpoints: readSwitch('ALLOW_PRIVATE_ENDPOINTS'),
   }
   return { settings, warnings }
 }
 
 /** Anything but "cloudflare" distrusts CF-Connecting-IP, which elsewhere is the client's to write. */
-function parsePlatform(value: unknown, warnings: string[]): Settings['platform'] {
+function parsePlatform(value: string, warnings: string[]): Settings['platform'] {
   if (value === 'cloudflare' || value === 'workerd') return value
-  if (value !== undefined && value !== '')
+  if (value !== '')
     warnings.push('PLATFORM is neither "cloudflare" nor "workerd"; taken as "workerd"')
   return 'workerd'
 }
 
-function parseSwitch(name: string, value: unknown, warnings: string[]): boolean {
-  if (value !== undefined && value !== '' && value !== 'true' && value !== 'false')
-    warnings.push(`${name} is neither "true" nor "false"; taken as "false"`)
-  return value === 'true'
-}
-
-function parseHosts(value: unknown, warnings: string[]): ReadonlySet<string> {
+function parseHosts(value: string, warnings: string[]): ReadonlySet<string> {
   const hosts = new Set<string>()
-  if (typeof value !== 'string') return hosts
   for (const entry of value.toLowerCase().split(/[\s,]+/)) {
     if (entry === '') continue
     const host = entry.replace(/:\d+$/, '').replace(/\.$/, '')
-    if (HOST.test(host)) hosts.add(host)
-    else warnings.push(`ADMIN_HOSTS: "${entry}" is not a host name; left out`)
+    hosts.add(host)
+    if (!HOST.test(host))
+      warnings.push(`ADMIN_HOSTS: "${entry}" is not a host name; matches nothing`)
   }
   return hosts
 }

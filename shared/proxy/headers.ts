@@ -45,13 +45,15 @@ const NOT_REMOVABLE = new Set([
 ])
 const NOT_REMOVABLE_FAMILIES = ['x-forwarded-', 'x-tenant', 'x-user', 'x-route', 'cf-']
 
-const FIRST_LETTERS = new Set([...DROPPED, ...DROPPED_FAMILIES].map((name) => name.charCodeAt(0)))
+const FIRST_LETTERS = new Set(
+  [...DROPPED, ...DROPPED_FAMILIES, ...FORGEABLE, 'cf-', 'via', 'forwarded'].map((name) =>
+    name.charCodeAt(0),
+  ),
+)
 
 /** A request field that is not forwarded: hop-by-hop, a proxy's, or reserved to the router. */
-export function isDroppedFromRequest(name: string): boolean {
-  if (!FIRST_LETTERS.has(name.charCodeAt(0))) return false
-  return DROPPED.has(name) || DROPPED_FAMILIES.some((family) => name.startsWith(family))
-}
+export const isDroppedFromRequest = (name: string): boolean =>
+  DROPPED.has(name) || DROPPED_FAMILIES.some((family) => name.startsWith(family))
 
 /** A client address that the client itself may have written, where no trusted edge sets it. */
 export const isForgeableAddress = (name: string): boolean =>
@@ -60,6 +62,33 @@ export const isForgeableAddress = (name: string): boolean =>
 /** A trail of earlier hops, replaced instead of extended when it is not trusted. */
 export const isForwardedTrail = (name: string): boolean =>
   name.startsWith('x-forwarded-') || name === 'forwarded'
+
+/**
+ * What a request brings of the fields that concern this hop. One walk over the names costs less
+ * than asking the platform for each field, and most requests bring none of them.
+ */
+export interface Survey {
+  /** Not forwarded. */
+  readonly dropped: readonly string[]
+  /** Not forwarded either when the trail is not trusted. */
+  readonly trails: readonly string[]
+  has(name: Surveyed): boolean
+}
+
+type Surveyed = 'connection' | 'transfer-encoding' | 'upgrade' | 'via' | 'x-request-id'
+
+/** `isEdge`: a trusted edge writes the client's address. Names in lower case, as `Headers` has them. */
+export function surveyNames(names: Iterable<string>, isEdge: boolean): Survey {
+  const seen: string[] = []
+  for (const name of names) if (FIRST_LETTERS.has(name.charCodeAt(0))) seen.push(name)
+  return {
+    dropped: seen.filter(
+      (name) => isDroppedFromRequest(name) || (!isEdge && isForgeableAddress(name)),
+    ),
+    trails: seen.filter(isForwardedTrail),
+    has: (name) => seen.includes(name),
+  }
+}
 
 /** The fields that `Connection` names and that may be removed for it. */
 export function listNominated(connection: string | null): string[] {

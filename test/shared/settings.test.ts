@@ -42,11 +42,28 @@ describe('settings', () => {
     })
     expect(settings).toMatchObject({
       platform: 'workerd',
-      adminHosts: new Set(['fine.example.com']),
       requireIfMatch: false,
       allowPrivateEndpoints: false,
     })
     expect(warnings).toHaveLength(4)
     expect(warnings.join()).toContain('https://admin.example.com')
+    expect(settings.adminHosts).toContain('fine.example.com')
+  })
+
+  it('never open the pages on every host because a host was not understood', () => {
+    for (const ADMIN_HOSTS of ['https://admin.example.com', 'büro.example.com', {}, 7])
+      expect(parseSettings({ ADMIN_HOSTS }).settings.adminHosts.size).toBeGreaterThan(0)
+  })
+
+  it('are read from variables that are JSON, too', () => {
+    const { settings, warnings } = parseSettings({
+      ADMIN_HOSTS: ['a.example.com', 'b.example.com'],
+      REQUIRE_IF_MATCH: true,
+      ALLOW_PRIVATE_ENDPOINTS: false,
+      PLATFORM: null,
+    })
+    expect(warnings).toEqual([])
+    expect(settings.adminHosts).toEqual(new Set(['a.example.com', 'b.example.com']))
+    expect([settings.requireIfMatch, settings.allowPrivateEndpoints]).toEqual([true, false])
   })
 })

@@ -42,7 +42,7 @@ export function startAdmin(changes: Partial<AdminWiring> = {}) {
     const authorization = token === null ? {} : { authorization: `Bearer ${token}` }
     const request = new Request(`https://router.test${path}`, {
       method,
-      headers: { ...authorization, ...headers },
+      headers: { 'x-request-id': 'a-request', ...authorization, ...headers },
       body,
     })
     const ctx = createExecutionContext()

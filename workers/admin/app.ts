@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import type { Problem } from '../../shared/problem/problem.ts'
-import { isSaneRequestId } from '../../shared/proxy/headers.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
 import { toProblemResponse } from '../problem-response.ts'
 import { readSettings } from '../settings.ts'
@@ -46,10 +45,12 @@ export function createAdminApp(wiring: AdminWiring): Admin {
     const isAdmin = /^\/admin(\/|$)/.test(c.req.path)
     return serve(c, isAdmin ? 'read' : 'open', () => fail({ code: 'not_found' }))
   })
-  app.onError((error, c) => {
+  app.onError(({ stack }, c) => {
+    const call = startCall(c, wiring)
+    const line = { event: 'internal_error', request_id: call.requestId, stack }
     // biome-ignore lint/suspicious/noConsole: a bug of ours: its stack is for the operator only
-    console.error(JSON.stringify({ event: 'internal_error', stack: error.stack }))
-    return respond(startCall(c, wiring), fail({ code: 'internal_error' }))
+    console.error(JSON.stringify(line))
+    return respond(call, fail({ code: 'internal_error' }))
   })
   return app
 }
@@ -59,6 +60,8 @@ const isOpen = (c: AdminContext, access: Route['access']): boolean =>
 
 const startCall = (c: AdminContext, wiring: AdminWiring): Call => ({
   request: c.req.raw,
+  // The data plane has put a sane one there.
+  requestId: c.req.header('x-request-id') ?? '',
   url: new URL(c.req.url),
   params: c.req.param(),
   env: c.env,
@@ -66,8 +69,7 @@ const startCall = (c: AdminContext, wiring: AdminWiring): Call => ({
   wiring,
 })
 
-function respond({ request, wiring }: Call, answer: Answer): Response {
-  const requestId = readRequestId(request)
+function respond({ requestId, wiring }: Call, answer: Answer): Response {
   const held = wiring.held()?.snapshot.revision ?? 0
   if (!answer.ok) return toProblemResponse(answer.error, requestId, held)
   const { status, body, headers, revision = held } = answer.value
@@ -87,10 +89,4 @@ function respond({ request, wiring }: Call, answer: Answer): Response {
 function printBody(body: Reply['body']): string | null {
   if (body === null || typeof body === 'string') return body
   return JSON.stringify(body)
-}
-
-function readRequestId(request: Request): string {
-  const given = request.headers.get('x-request-id')
-  if (given !== null && isSaneRequestId(given)) return given
-  return crypto.randomUUID().replaceAll('-', '')
 }

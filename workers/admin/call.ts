@@ -18,7 +18,7 @@ export interface AdminWiring {
   /** A fresh stub per call: a stub that failed once may fail for ever. */
   coordinator(env: Env): CoordinatorApi
   held(): Held | undefined
-  /** Loads a snapshot when there is none yet; false: there is none anywhere. */
+  /** Loads a snapshot when there is none, and refreshes one that is due; false: none anywhere. */
   ready(env: Env, ctx: Context): Promise<boolean>
   /** A new revision was acknowledged through this isolate. */
   afterPublish(env: Env, ctx: Context): void
@@ -29,6 +29,7 @@ export interface AdminWiring {
 /** One request to a page of the router's own. */
 export interface Call {
   readonly request: Request
+  readonly requestId: string
   readonly url: URL
   readonly params: Readonly<Record<string, string>>
   readonly env: Env
@@ -68,7 +69,13 @@ export async function askCoordinator<T>(
     return answer
   } catch (error) {
     // biome-ignore lint/suspicious/noConsole: the reason, for the operator only
-    console.error(JSON.stringify({ event: 'coordinator_unavailable', reason: String(error) }))
+    console.error(
+      JSON.stringify({
+        event: 'coordinator_unavailable',
+        request_id: call.requestId,
+        reason: String(error),
+      }),
+    )
     return fail(UNAVAILABLE)
   } finally {
     clearTimeout(timer)
@@ -91,10 +98,9 @@ export function readWhole(text: string | null): number | undefined {
   return Number(text)
 }
 
-/** The held snapshot, loaded first when this isolate is cold. */
-export async function readHeld(call: Call): Promise<Result<Held, Problem>> {
-  const { wiring, env, ctx } = call
-  if (wiring.held() === undefined) await wiring.ready(env, ctx)
+/** The held snapshot: asked for as tenants' requests do, so that these pages alone keep it fresh. */
+export async function readHeld({ wiring, env, ctx }: Call): Promise<Result<Held, Problem>> {
+  await wiring.ready(env, ctx)
   const held = wiring.held()
   return held === undefined ? fail({ code: 'no_configuration' }) : succeed(held)
 }

@@ -28,7 +28,7 @@ export async function rollBack(call: Call): Promise<Answer> {
   if (!conditions.ok) return conditions
   const body = await readObject(call.request)
   if (!body.ok) return body
-  const { revision } = body.value
+  const revision = body.value.get('revision')
   if (typeof revision !== 'number' || !Number.isSafeInteger(revision) || revision < 1)
     return refuseRequest('"revision" must be the number of a revision')
   const request = { revision, ...conditions.value }

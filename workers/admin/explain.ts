@@ -1,8 +1,9 @@
+import type { Json } from '../../shared/config/json.ts'
 import { openSnapshot, type Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
 import { canonicalizePath } from '../../shared/routing/path.ts'
-import { isObject, readObject } from './body.ts'
+import { readObject } from './body.ts'
 import {
   type Answer,
   askCoordinator,
@@ -18,48 +19,60 @@ import { type Question, trace } from './trace.ts'
 export async function explainKey(call: Call): Promise<Answer> {
   const { searchParams, search } = call.url
   if (!searchParams.has('key')) return refuseRequest('"key" is missing: /admin/explain?key=acme')
-  const revision = searchParams.has('revision')
-    ? (readWhole(searchParams.get('revision')) ?? null)
-    : undefined
-  const target = { scheme: 'https', authority: '', host: '', path: '/', query: search }
-  const sources = [{ kind: 'query', name: 'key' }] as const
-  return explain(call, revision, { sources, headers: call.request.headers, target })
+  const target = { scheme: '', authority: '', host: '', path: '/', query: search }
+  return explain(call, searchParams.get('revision') ?? undefined, {
+    sources: [{ kind: 'query', name: 'key' }],
+    headers: new Headers(),
+    target: succeed(target),
+  })
 }
 
 export async function explainRequest(call: Call): Promise<Answer> {
   const body = await readObject(call.request)
   if (!body.ok) return body
-  const { method = 'GET', url, headers = {}, revision } = body.value
-  if (typeof method !== 'string') return refuseRequest('"method" must be a string')
-  if (typeof url !== 'string') return refuseRequest('"url" must be a string')
-  const absolute = url.startsWith('/') ? call.url.origin + url : url
-  if (!/^https?:\/\/[^/]/i.test(absolute))
+  const method = body.value.get('method') ?? 'GET'
+  if (typeof method !== 'string' || !TOKEN.test(method))
+    return refuseRequest('"method" must be the name of a method')
+  const url = body.value.get('url')
+  if (typeof url !== 'string' || !(url.startsWith('/') || isHttpUrl(url)))
     return refuseRequest('"url" must be an http or https URL, or a path')
-  const parsed = readHeaders(headers)
-  if (parsed === undefined)
+  const headers = readHeaders(body.value.get('headers') ?? new Map())
+  if (headers === undefined)
     return refuseRequest('"headers" must be an object of header names and their values')
-  const target = canonicalizePath(absolute)
-  const asked = revision === undefined ? undefined : (readWhole(String(revision)) ?? null)
-  return explain(call, asked, { method: method.toUpperCase(), headers: parsed, target })
+  // A path is asked about for a host of tenants, whichever that is: never for this one.
+  const target = canonicalizePath(url.startsWith('/') ? `https://${url}` : url)
+  return explain(call, body.value.get('revision') ?? undefined, {
+    method: method.toUpperCase(),
+    headers,
+    target,
+  })
 }
 
-/** `revision` null: not a number; undefined: what this isolate routes by. */
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
+
+const isHttpUrl = (url: string): boolean => /^https?:\/\/[^/]/i.test(url) && URL.canParse(url)
+
+/** `revision` undefined: what this isolate routes by. */
 async function explain(
   call: Call,
-  revision: number | null | undefined,
+  revision: Json | undefined,
   question: Question,
 ): Promise<Answer> {
-  if (revision === null) return refuseRequest('"revision" must be the number of a revision')
-  const held = call.wiring.held()
-  if (revision !== undefined && revision !== held?.snapshot.revision) {
-    const old = await loadRevision(call, revision)
-    if (!old.ok) return old
-    return succeed({ status: 200, body: trace(old.value, 'history', question), revision })
-  }
+  const asked = revision === undefined ? undefined : readWhole(String(revision))
+  if (revision !== undefined && asked === undefined)
+    return refuseRequest('"revision" must be the number of a revision')
   const current = await readHeld(call)
+  const held = current.ok ? current.value : undefined
+  if (asked !== undefined && asked !== held?.snapshot.revision) {
+    const old = await loadRevision(call, asked)
+    if (!old.ok) return old
+    const body = trace(old.value, 'history', question, call.env)
+    return succeed({ status: 200, body, revision: asked })
+  }
   if (!current.ok) return current
   const { snapshot, source } = current.value
-  return succeed({ status: 200, body: trace(snapshot, source, question) })
+  return succeed({ status: 200, body: trace(snapshot, source, question, call.env) })
 }
 
 function loadRevision(call: Call, revision: number): Promise<Result<Snapshot, Problem>> {
@@ -72,12 +85,12 @@ function loadRevision(call: Call, revision: number): Promise<Result<Snapshot, Pr
   })
 }
 
-function readHeaders(given: unknown): Headers | undefined {
-  if (!isObject(given)) return undefined
+function readHeaders(given: Json): Headers | undefined {
+  if (!(given instanceof Map)) return undefined
   const headers = new Headers()
   try {
-    for (const [name, value] of Object.entries(given)) {
-      for (const line of Array.isArray(value) ? value : [value]) {
+    for (const [name, value] of given) {
+      for (const line of [value].flat()) {
         if (typeof line !== 'string') return undefined
         headers.append(name, line)
       }

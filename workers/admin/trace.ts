@@ -1,24 +1,26 @@
 import type { Endpoint, KeySource, Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import { PROBLEMS, type Problem } from '../../shared/problem/problem.ts'
 import { isLooping } from '../../shared/proxy/headers.ts'
-import { fail, type Result, succeed } from '../../shared/result.ts'
+import { fail, type Result } from '../../shared/result.ts'
 import { pickEndpoint } from '../../shared/routing/balance.ts'
 import { type Decision, decide } from '../../shared/routing/decide.ts'
 import { refuseEscapedSlash } from '../../shared/routing/escaped-slashes.ts'
+import { isForRouterItself } from '../../shared/routing/own-pages.ts'
 import type { Target } from '../../shared/routing/path.ts'
 import {
   describeMissingKey,
   describeSource,
   findRoutingKey,
 } from '../../shared/routing/routing-key.ts'
+import { readSettings } from '../settings.ts'
 
 /** The question: a request that is not made. */
 export interface Question {
   /** Absent: only a key is asked about. */
   readonly method?: string
   readonly headers: Headers
-  readonly target: Target | Result<Target, Problem>
-  /** Instead of the snapshot's own. */
+  readonly target: Result<Target, Problem>
+  /** Instead of the snapshot's own: the key is given. */
   readonly sources?: readonly KeySource[]
 }
 
@@ -44,7 +46,12 @@ export interface Explanation {
 }
 
 /** Goes through the stages of a request in their order, with the functions that route. */
-export function trace(snapshot: Snapshot, origin: string, question: Question): Explanation {
+export function trace(
+  snapshot: Snapshot,
+  origin: string,
+  question: Question,
+  env: Env,
+): Explanation {
   const { revision, label } = snapshot
   const steps: Step[] = []
   const unknown: Explanation = {
@@ -60,29 +67,53 @@ export function trace(snapshot: Snapshot, origin: string, question: Question): E
   const outcome = `revision ${revision}`
   steps.push({ step: 'configuration', outcome, detail: `"${label}", from ${origin}` })
 
-  const target = readTarget(snapshot, question)
+  const { method, headers } = question
+  const target = readTarget(question)
   if (!target.ok) return refuse(unknown, steps, 'request', target.error)
-  if (question.method !== undefined) {
-    const detail = `${question.method} ${target.value.path}`
+  if (method !== undefined) {
+    const detail = `${method} ${target.value.path}`
     steps.push({ step: 'request', outcome: 'accepted', detail })
   }
 
   const sources = question.sources ?? snapshot.routingKey
-  const { headers } = question
   const found = findRoutingKey(sources, { headers, target: target.value })
+  const { adminHosts } = readSettings(env)
+  if (isForRouterItself(adminHosts, target.value, !found.ok || found.value !== null)) {
+    steps.push({ step: 'own_page', outcome: 'own_page', detail: 'the router answers itself' })
+    return unknown
+  }
   if (!found.ok) return refuse(unknown, steps, 'routing_key', found.error)
   if (found.value === null)
     return refuse(unknown, steps, 'routing_key', describeMissingKey(sources))
-  const source = describeSource(found.value.source)
+  const source = question.sources ? 'given' : describeSource(found.value.source)
   const routingKey = found.value.key
-  steps.push({ step: 'routing_key', outcome: routingKey, detail: `from the ${source}` })
+  steps.push({ step: 'routing_key', outcome: routingKey, detail: source })
+  const keyed = { ...unknown, routingKey, source }
 
-  const { placement, reason } = decide(snapshot, routingKey)
+  const slash = refuseEscapedSlash(snapshot, target.value)
+  if (!slash.ok) return refuse(keyed, steps, 'request', slash.error)
+  if (isLooping(headers.get('via')))
+    return refuse(keyed, steps, 'request', { code: 'loop_detected' })
+
+  return traceDecision(snapshot, keyed, steps, headers, env)
+}
+
+function traceDecision(
+  snapshot: Snapshot,
+  keyed: Explanation & { readonly routingKey: string },
+  steps: Step[],
+  headers: Headers,
+  env: Env,
+): Explanation {
+  const { placement, reason } = decide(snapshot, keyed.routingKey)
   steps.push({ step: 'decision', outcome: placement.name, detail: REASONS[reason] })
   const fallbacks = placement.fallback.map((index) => snapshot.placements[index]?.name ?? '')
-  const decided = { ...unknown, routingKey, source, placement: placement.name, reason, fallbacks }
+  const decided = { ...keyed, placement: placement.name, reason, fallbacks }
 
-  const endpoint = chooseEndpoint(placement)
+  const limit = placement.maxRequestBodyBytes
+  if (limit !== null && Number(headers.get('content-length')) > limit)
+    return refuse(decided, steps, 'request', { code: 'body_too_large' })
+  const endpoint = chooseEndpoint(placement, env)
   if (endpoint === null) return refuse(decided, steps, 'endpoint', { code: 'no_endpoint' })
   const detail = `${placement.balance} over ${placement.endpoints.length}, as the first pick of an isolate`
   steps.push({ step: 'endpoint', outcome: `endpoint ${endpoint.index}`, detail })
@@ -95,20 +126,24 @@ const REASONS: Record<Decision['reason'], string> = {
   default: 'the routing table does not have this key, so the default placement takes it',
 }
 
-function readTarget(snapshot: Snapshot, question: Question): Result<Target, Problem> {
-  const { method, headers, target } = question
-  if (method === 'TRACE' || method === 'CONNECT') return fail({ code: 'method_not_allowed' })
-  if (!('ok' in target)) return succeed(target)
-  if (!target.ok) return target
-  if (isLooping(headers.get('via'))) return fail({ code: 'loop_detected' })
-  const refused = refuseEscapedSlash(snapshot, target.value)
-  return refused.ok ? target : refused
+function readTarget({ method, target }: Question): Result<Target, Problem> {
+  const isRefused = method === 'TRACE' || method === 'CONNECT'
+  return isRefused ? fail({ code: 'method_not_allowed' }) : target
 }
 
-function chooseEndpoint(placement: Placement): ChosenEndpoint | null {
+function chooseEndpoint(placement: Placement, env: Env): ChosenEndpoint | null {
   const index = pickEndpoint(placement, 0)
   const endpoint = placement.endpoints[index]
-  return endpoint === undefined ? null : { index, ...endpoint }
+  return endpoint !== undefined && isReachable(endpoint, env) ? { index, ...endpoint } : null
+}
+
+/** Of bindings, only service bindings are routed to. */
+function isReachable(endpoint: Endpoint, env: Env): boolean {
+  if (endpoint.kind === 'url') return true
+  const bound: unknown = Reflect.get(env, endpoint.binding)
+  return (
+    endpoint.kind === 'service' && typeof bound === 'object' && bound !== null && 'fetch' in bound
+  )
 }
 
 function refuse(

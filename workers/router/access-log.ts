@@ -18,7 +18,7 @@ export function logRequest(exchange: Exchange, status: number): void {
     timestamp: new Date(now).toISOString(),
     event: 'request',
     request_id: exchange.requestId,
-    method: request.method,
+    method: exchange.method,
     path: exchange.target.path.slice(0, LONGEST_PATH),
     routing_key: trail.routingKey,
     placement_key: trail.decision?.placement.name ?? null,

@@ -23,7 +23,7 @@ export function admit(
   decision: Decision,
 ): Result<Admission, Problem> {
   const { placement } = decision
-  const tooLarge = findDeclaredExcess(exchange.request, placement)
+  const tooLarge = findDeclaredExcess(exchange, placement)
   if (tooLarge !== undefined) return fail(tooLarge)
   const slot = takeSlot(router, placement)
   if (slot === 'full') return fail({ code: 'concurrency_limit', retryAfterSeconds: 1 })
@@ -43,10 +43,10 @@ function takeSlot(router: Router, placement: Placement): Slot | undefined | 'ful
 }
 
 /** A body that says that it is too large is refused before the cell hears of it. */
-function findDeclaredExcess(request: Request, placement: Placement): Problem | undefined {
+function findDeclaredExcess({ headers }: Exchange, placement: Placement): Problem | undefined {
   const limit = placement.maxRequestBodyBytes
   if (limit === null) return undefined
-  const declared = Number(request.headers.get('content-length') ?? 0)
+  const declared = Number(headers.get('content-length') ?? 0)
   return declared > limit ? describeExcess(limit) : undefined
 }
 

@@ -15,7 +15,7 @@ export function passAnswer(
   attempt: Attempt,
   answer: Response,
 ): Response {
-  refuseUnpassable(exchange.request, answer)
+  refuseUnpassable(exchange, answer)
   const { slot } = admission
   const body = answer.status === 101 ? null : answer.body
   const encoding = attempt.mustSeeEnd ? 'manual' : 'automatic'

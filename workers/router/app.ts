@@ -1,14 +1,15 @@
 import { Hono } from 'hono/tiny'
 import type { Problem } from '../../shared/problem/problem.ts'
-import { isSaneRequestId } from '../../shared/proxy/headers.ts'
+import { isSaneRequestId, surveyNames } from '../../shared/proxy/headers.ts'
 import type { Result } from '../../shared/result.ts'
+import { mayBeOwnPage } from '../../shared/routing/own-pages.ts'
 import { canonicalizePath, type Target } from '../../shared/routing/path.ts'
 import { toProblemResponse } from '../problem-response.ts'
 import { readSettings } from '../settings.ts'
 import { CLIENT_CLOSED_REQUEST, logRequest } from './access-log.ts'
 import { type Exchange, type Router, startTrail } from './exchange.ts'
 import { handle } from './handle.ts'
-import { answerOwnPath, isAdminHost, mayBeOwnPage, type OwnPages } from './own-pages.ts'
+import { answerOwnPath, isAdminHost, type OwnPages } from './own-pages.ts'
 import { must, Refusal } from './refusal.ts'
 import { refuseUnclearForm } from './request-form.ts'
 
@@ -40,6 +41,13 @@ function watchClient(exchange: Exchange): void {
   })
 }
 
+const makeRequestId = (): string => crypto.randomUUID().replaceAll('-', '')
+
+function keepSaneId(headers: Headers): string | false {
+  const given = headers.get('x-request-id')
+  return given !== null && isSaneRequestId(given) && given
+}
+
 const NO_TARGET: Target = { scheme: '', authority: '', host: '', path: '', query: '' }
 
 function startExchange(
@@ -48,14 +56,18 @@ function startExchange(
   ctx: Exchange['ctx'],
   parsed: Result<Target, Problem>,
 ): Exchange {
-  const given = request.headers.get('x-request-id')
+  const { headers, method } = request
+  const settings = readSettings(env)
+  const survey = surveyNames(headers.keys(), settings.platform === 'cloudflare')
   return {
     request,
+    method,
+    headers,
+    survey,
     env,
     ctx,
-    settings: readSettings(env),
-    requestId:
-      given !== null && isSaneRequestId(given) ? given : crypto.randomUUID().replaceAll('-', ''),
+    settings,
+    requestId: (survey.has('x-request-id') && keepSaneId(headers)) || makeRequestId(),
     target: parsed.ok ? parsed.value : NO_TARGET,
     startedAt: Date.now(),
     trail: startTrail(),
@@ -69,12 +81,13 @@ async function answer(
   own: OwnPages,
 ): Promise<Response> {
   try {
-    refuseMethod(exchange.request.method)
+    refuseMethod(exchange.method)
     must(parsed)
-    must(refuseUnclearForm(exchange.request, exchange.target))
+    must(refuseUnclearForm(exchange))
     if (isAdminHost(exchange)) return await own.serve(exchange)
     if (mayBeOwnPage(exchange.target.path)) return await answerOwnPath(exchange, router, own)
-    return await handle(exchange, await router.currentSnapshot(exchange), router)
+    const snapshot = router.currentSnapshot(exchange)
+    return await handle(exchange, snapshot instanceof Promise ? await snapshot : snapshot, router)
   } catch (error) {
     return refuse(exchange, error)
   }

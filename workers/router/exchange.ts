@@ -1,4 +1,5 @@
 import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
+import type { Survey } from '../../shared/proxy/headers.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
 import type { Target } from '../../shared/routing/path.ts'
 import type { Settings } from '../settings.ts'
@@ -7,6 +8,10 @@ import type { Slots } from './slots.ts'
 /** One request on its way through the router, with what is known about it from the first line on. */
 export interface Exchange {
   readonly request: Request
+  /** Of the request; here because each look at a member of it crosses into the platform. */
+  readonly method: string
+  readonly headers: Headers
+  readonly survey: Survey
   readonly env: Env
   readonly ctx: Pick<ExecutionContext, 'waitUntil' | 'passThroughOnException' | 'props'>
   readonly settings: Settings

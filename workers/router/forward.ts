@@ -94,12 +94,11 @@ function limitWait(
 
 function fetchUpstream(
   upstream: Upstream,
-  { request, settings }: Exchange,
+  { request, method, settings }: Exchange,
   headers: Headers,
   body: ReadableStream | null,
   { controller, mustSeeEnd }: Attempt,
 ): Promise<Response> {
-  const { method } = request
   const init: RequestInit = { headers, redirect: 'manual', signal: controller.signal }
   if (mustSeeEnd) init.encodeResponseBody = 'manual'
   // On Cloudflare a subrequest reads through the zone's cache, which knows no tenants.

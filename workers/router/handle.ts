@@ -16,11 +16,11 @@ export async function handle(
   snapshot: Snapshot,
   router: Router,
 ): Promise<Response> {
-  const { request, target, trail } = exchange
+  const { headers, target, trail } = exchange
   trail.revision = snapshot.revision
-  trail.routingKey = must(identify(snapshot, { headers: request.headers, target }))
+  trail.routingKey = must(identify(snapshot, { headers, target }))
   must(refuseEscapedSlash(snapshot, target))
-  must(refuseLoop(request))
+  must(refuseLoop(exchange))
   trail.decision = decide(snapshot, trail.routingKey)
   const admission = must(admit(router, exchange, trail.decision))
   return forward(exchange, snapshot, trail.decision, admission)

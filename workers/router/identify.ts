@@ -7,6 +7,7 @@ import {
   findRoutingKey,
   type KeyCarrier,
 } from '../../shared/routing/routing-key.ts'
+import type { Exchange } from './exchange.ts'
 
 /** The routing key of a tenant's request; without one there is nowhere to send it. */
 export function identify(snapshot: Snapshot, carrier: KeyCarrier): Result<string, Problem> {
@@ -18,6 +19,8 @@ export function identify(snapshot: Snapshot, carrier: KeyCarrier): Result<string
 
 const ACCEPTED = succeed(undefined)
 
-export function refuseLoop(request: Request): Result<undefined, Problem> {
-  return isLooping(request.headers.get('via')) ? fail({ code: 'loop_detected' }) : ACCEPTED
+export function refuseLoop({ headers, survey }: Exchange): Result<undefined, Problem> {
+  return survey.has('via') && isLooping(headers.get('via'))
+    ? fail({ code: 'loop_detected' })
+    : ACCEPTED
 }

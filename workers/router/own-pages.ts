@@ -1,4 +1,5 @@
 import type { Snapshot } from '../../shared/config/snapshot.ts'
+import { isForRouterItself } from '../../shared/routing/own-pages.ts'
 import { DEFAULT_KEY_SOURCES, findRoutingKey } from '../../shared/routing/routing-key.ts'
 import type { Exchange, Router } from './exchange.ts'
 import { handle } from './handle.ts'
@@ -11,11 +12,6 @@ export interface OwnPages {
   isAdminCredential(exchange: Exchange): Promise<boolean>
 }
 
-const OWN_PATH = /^\/(?:health|ready|metrics|admin(?:\/.*)?|debug\/.*)$/
-const OPEN_ON_EVERY_HOST = new Set(['/health', '/ready'])
-
-export const mayBeOwnPage = (path: string): boolean => OWN_PATH.test(path)
-
 /** Hosts that serve only the router's own pages, never a tenant. */
 export const isAdminHost = ({ settings, target }: Exchange): boolean =>
   settings.adminHosts.size > 0 && settings.adminHosts.has(target.host)
@@ -26,15 +22,14 @@ export async function answerOwnPath(
   router: Router,
   own: OwnPages,
 ): Promise<Response> {
-  const { request, target, settings, trail } = exchange
+  const { headers, target, settings, trail } = exchange
   const snapshot = await findSnapshot(exchange, router)
   trail.revision = snapshot?.revision ?? 0
   const sources = snapshot?.routingKey ?? DEFAULT_KEY_SOURCES
-  const found = findRoutingKey(sources, { headers: request.headers, target })
-  const isKeyless = found.ok && found.value === null
-  const isOpenHere = settings.adminHosts.size === 0 || OPEN_ON_EVERY_HOST.has(target.path)
-  if (isKeyless && isOpenHere) return own.serve(exchange)
-  if (!isKeyless && (await own.isAdminCredential(exchange)))
+  const found = findRoutingKey(sources, { headers, target })
+  const hasKey = !found.ok || found.value !== null
+  if (isForRouterItself(settings.adminHosts, target, hasKey)) return own.serve(exchange)
+  if (hasKey && (await own.isAdminCredential(exchange)))
     throw new Refusal({ code: 'admin_credential_on_tenant_path' })
   return handle(exchange, snapshot ?? (await router.currentSnapshot(exchange)), router)
 }

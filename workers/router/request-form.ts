@@ -1,6 +1,6 @@
 import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
-import type { Target } from '../../shared/routing/path.ts'
+import type { Exchange } from './exchange.ts'
 
 /** A name or an address with an optional port (RFC 9112 section 3.2): no list, path or user info. */
 const HOST =
@@ -15,8 +15,8 @@ const refuse = (detail: string) => fail({ code: 'invalid_request', detail } as c
  * Refuses what the platform's parser lets pass although two readers could take it in two ways
  * (RFC 9112 sections 3.2 and 6.1), and the one form of body that the platform would lose.
  */
-export function refuseUnclearForm(request: Request, target: Target): Result<undefined, Problem> {
-  const { headers, method } = request
+export function refuseUnclearForm(exchange: Exchange): Result<undefined, Problem> {
+  const { headers, method, survey, target } = exchange
   const host = headers.get('host')
   const namesOneHost = host === null || HOST.test(host)
   // They differ in letter case, a trailing dot, or a target in asterisk form ("http://a*").
@@ -24,9 +24,9 @@ export function refuseUnclearForm(request: Request, target: Target): Result<unde
   if (!namesOneHost || !isTargetClear) return refuse('Host or the request target names no one host')
   if (LOOKS_NUMERIC.test(target.host) && !URL.canParse(`http://${target.authority}`))
     return refuse('Host is no address')
-  const coding = headers.get('transfer-encoding')
-  if (coding === null) return ACCEPTED
-  if (coding.toLowerCase() !== 'chunked') return refuse('Transfer-Encoding is not chunked alone')
+  if (!survey.has('transfer-encoding')) return ACCEPTED
+  if (headers.get('transfer-encoding')?.toLowerCase() !== 'chunked')
+    return refuse('Transfer-Encoding is not chunked alone')
   if (method === 'GET' || method === 'HEAD')
     return refuse(`A body of ${method} needs Content-Length: in chunks it would not reach the cell`)
   return ACCEPTED

@@ -22,7 +22,7 @@ interface Holder {
 }
 
 export function createSlots(): Slots {
-  /** Only placements with requests in flight have an entry. */
+  /** A placement's entry goes with its last holder; expired ones stay until the limit is reached. */
   const inFlight = new Map<string, Set<Holder>>()
 
   return {

@@ -59,9 +59,12 @@ function printHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Reads a stream into one array of the length that was announced; its sender is told to stop if not. */
+/**
+ * Reads a stream into one array of the length that was announced, in blocks and with turns for
+ * others between them as above: piece by piece, as they arrive, is one long stretch of work.
+ */
 export async function readStream(stream: SnapshotStream, deadlineMs: number): Promise<Uint8Array> {
-  const reader = stream.body.getReader()
+  const reader = openReader(stream.body)
   try {
     return await withDeadline(fill(new Uint8Array(stream.lengthBytes), reader), deadlineMs)
   } catch (error) {
@@ -70,18 +73,25 @@ export async function readStream(stream: SnapshotStream, deadlineMs: number): Pr
   }
 }
 
-async function fill(
-  bytes: Uint8Array,
-  reader: ReadableStreamDefaultReader<unknown>,
-): Promise<Uint8Array> {
+function openReader(body: ReadableStream<unknown>): ReadableStreamBYOBReader {
+  try {
+    return body.getReader({ mode: 'byob' })
+  } catch {
+    throw new Rejection('malformed_reply', 'not a byte stream')
+  }
+}
+
+async function fill(bytes: Uint8Array, reader: ReadableStreamBYOBReader): Promise<Uint8Array> {
   let filled = 0
+  let block = new Uint8Array(BLOCK_BYTES)
   for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    if (!(value instanceof Uint8Array)) throw new Rejection('malformed_reply', 'not a byte stream')
+    const { done, value } = await reader.readAtLeast(BLOCK_BYTES, block)
+    if (done || value === undefined) break
     if (filled + value.byteLength > bytes.byteLength) throw new Rejection('too_long')
     bytes.set(value, filled)
     filled += value.byteLength
+    block = new Uint8Array(value.buffer)
+    await scheduler.wait(0)
   }
   if (filled < bytes.byteLength) throw new Rejection('truncated')
   return bytes

@@ -125,7 +125,7 @@ async function waitForLoad(
 ): Promise<Held | undefined> {
   await settleWithin(flight.landed, LOAD_WAIT_MS)
   if (state.isolate.held === undefined) await holdBootstrap(attempt())
-  if (state.flight === flight) state.flight = undefined // An orphan: the next request starts anew.
+  if (state.flight === flight) state.flight = undefined // Too slow for this one: the next starts anew.
   return state.isolate.held
 }
 

@@ -16,7 +16,8 @@ export function openUpload(
   limitBytes: number | null,
   attempt: Attempt,
 ): ReadableStream<Uint8Array> | null {
-  const { body, headers, method } = exchange.request
+  const { headers, method } = exchange
+  const { body } = exchange.request
   // A body of GET or HEAD is rare and passes as it is: the platform takes none but the request's own.
   const declared = headers.get('content-length')
   if (body === null || method === 'GET' || method === 'HEAD') return body

@@ -1,12 +1,5 @@
 import type { Snapshot } from '../../shared/config/snapshot.ts'
-import {
-  appendForwardedFor,
-  appendVia,
-  isDroppedFromRequest,
-  isForgeableAddress,
-  isForwardedTrail,
-  listNominated,
-} from '../../shared/proxy/headers.ts'
+import { appendForwardedFor, appendVia, listNominated } from '../../shared/proxy/headers.ts'
 import type { Settings } from '../settings.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -15,25 +8,21 @@ import type { Exchange } from './exchange.ts'
  * those that the router vouches for set last, so that nothing a client sends can remove them.
  */
 export function writeUpstreamHeaders(exchange: Exchange, snapshot: Snapshot): Headers {
-  const { request, settings, target } = exchange
-  const inbound = request.headers
+  const { request, headers: inbound, survey, settings, target } = exchange
   const headers = new Headers(inbound)
-  const isEdge = settings.platform === 'cloudflare'
-  for (const name of inbound.keys()) {
-    if (isDroppedFromRequest(name)) headers.delete(name)
-    else if (!isEdge && isForgeableAddress(name)) headers.delete(name)
-    else if (!snapshot.trustForwarded && isForwardedTrail(name)) headers.delete(name)
-  }
-  for (const name of listNominated(inbound.get('connection')))
-    if (!isKeySource(name, snapshot)) headers.delete(name)
-  if (isWebSocketUpgrade(inbound)) headers.set('upgrade', 'websocket')
+  for (const name of survey.dropped) headers.delete(name)
+  if (!snapshot.trustForwarded) for (const name of survey.trails) headers.delete(name)
+  if (survey.has('connection'))
+    for (const name of listNominated(inbound.get('connection')))
+      if (!isKeySource(name, snapshot)) headers.delete(name)
+  if (isWebSocketUpgrade(exchange)) headers.set('upgrade', 'websocket')
   const client = readClientAddress(request, settings)
   if (client !== undefined)
-    headers.set('x-forwarded-for', appendForwardedFor(headers.get('x-forwarded-for'), client))
+    headers.set('x-forwarded-for', appendForwardedFor(readTrail(exchange, snapshot), client))
   headers.set('x-forwarded-proto', target.scheme)
   headers.set('x-forwarded-host', target.authority)
   headers.set('x-request-id', exchange.requestId)
-  headers.set('via', appendVia(headers.get('via')))
+  headers.set('via', appendVia(survey.has('via') ? inbound.get('via') : null))
   return headers
 }
 
@@ -42,8 +31,12 @@ const isKeySource = (name: string, { routingKey }: Snapshot): boolean =>
   routingKey.some((source) => source.kind === 'header' && source.name.toLowerCase() === name)
 
 /** The one upgrade that passes; any other ends at this hop and is ignored (RFC 9110 section 7.8). */
-export const isWebSocketUpgrade = (headers: Headers): boolean =>
-  headers.get('upgrade')?.toLowerCase() === 'websocket'
+export const isWebSocketUpgrade = ({ headers, survey }: Exchange): boolean =>
+  survey.has('upgrade') && headers.get('upgrade')?.toLowerCase() === 'websocket'
+
+/** What earlier hops say of the client, where it is trusted. */
+const readTrail = ({ headers, survey }: Exchange, { trustForwarded }: Snapshot): string | null =>
+  trustForwarded && survey.trails.length > 0 ? headers.get('x-forwarded-for') : null
 
 /**
  * The address of the client as the platform vouches for it: the edge's header on Cloudflare, the

@@ -55,12 +55,12 @@ function rebuild(
  * a coding that the platform would drop although it explains the bytes (`gzip, chunked`); an
  * upgrade that nobody asked for, in a protocol unknown to the client.
  */
-export function refuseUnpassable(request: Request, upstream: Response): void {
+export function refuseUnpassable(exchange: Exchange, upstream: Response): void {
   const { status, webSocket, headers } = upstream
   const coding = headers.get('transfer-encoding')
   const isPassable =
     status === 101
-      ? webSocket !== null && isWebSocketUpgrade(request.headers)
+      ? webSocket !== null && isWebSocketUpgrade(exchange)
       : status >= 200 && status <= 599 && (coding === null || coding.toLowerCase() === 'chunked')
   if (!isPassable) throw new Refusal({ code: 'upstream_invalid' })
 }

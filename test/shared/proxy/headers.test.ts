@@ -8,6 +8,7 @@ import {
   isLooping,
   isSaneRequestId,
   listNominated,
+  surveyNames,
 } from '../../../shared/proxy/headers.ts'
 
 describe('request fields', () => {
@@ -55,6 +56,41 @@ describe('request fields', () => {
     expect(['x-forwarded-for', 'cfx', 'accept'].some(isForgeableAddress)).toBe(false)
     expect(['x-forwarded-for', 'x-forwarded-port', 'forwarded'].every(isForwardedTrail)).toBe(true)
     expect(isForwardedTrail('x-forwarder')).toBe(false)
+  })
+})
+
+describe('the survey of a request', () => {
+  const names = [
+    'accept',
+    'cf-ray',
+    'connection',
+    'forwarded',
+    'host',
+    'proxy-x',
+    'via',
+    'x-edge-a',
+  ]
+
+  it('H02 H07 lists what is not forwarded, and the trail apart', () => {
+    const survey = surveyNames([...names, 'x-forwarded-for', 'x-real-ip'], false)
+    expect(survey.dropped).toEqual(['cf-ray', 'connection', 'proxy-x', 'x-edge-a', 'x-real-ip'])
+    expect(survey.trails).toEqual(['forwarded', 'x-forwarded-for'])
+  })
+
+  it('H05 keeps the address that a trusted edge wrote', () => {
+    expect(surveyNames(['cf-connecting-ip', 'true-client-ip'], true).dropped).toEqual([])
+  })
+
+  it('knows which fields of this hop are there', () => {
+    const survey = surveyNames(names, false)
+    expect([survey.has('connection'), survey.has('via'), survey.has('upgrade')]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    const all = ['connection', 'transfer-encoding', 'upgrade', 'via', 'x-request-id'] as const
+    const complete = surveyNames(all, false)
+    expect(all.every((name) => complete.has(name))).toBe(true)
   })
 })
 

@@ -32,7 +32,7 @@ describe('POST /admin/config', () => {
     expect(response.headers.get('x-config-revision')).toBe('1')
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(response.headers.get('proxy-status')).toBe('cellway')
-    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/)
+    expect(response.headers.get('x-request-id')).toBe('a-request')
     expect(body).toMatchObject({ revision: 1, label: 'demo', author: 'admin (alice opsb)' })
     expect(published).toHaveLength(1)
   })
@@ -88,9 +88,24 @@ describe('POST /admin/config', () => {
     const broken = await post('{"schema": 1,')
     expect(broken.status).toBe(400)
     expect(await readJson(broken)).toMatchObject({ code: 'invalid_json', line: 1 })
-    const latin1 = await post(Uint8Array.of(0x7b, 0x22, 0xe4, 0x22, 0x7d))
-    expect([latin1.status, (await readJson(latin1))['code']]).toEqual([400, 'invalid_json'])
     expect((await post('')).status).toBe(400)
+  })
+
+  it.each([
+    ['Latin-1', [0x7b, 0x0a, 0x22, 0xe4, 0x22, 0x7d], 2, 2],
+    ['a character that is cut off', [0x22, 0xef, 0xbf], 1, 2],
+    ['a byte behind the sign for a replaced one', [0x22, 0xef, 0xbf, 0xbd, 0xff], 1, 3],
+    ['a byte order mark, lines of other systems', [0xef, 0xbb, 0xbf, 13, 10, 13, 0xff], 3, 1],
+  ])('points at the byte that is not UTF-8: %s (D69)', async (_name, bytes, line, column) => {
+    const response = await post(Uint8Array.from(bytes))
+    expect(response.status).toBe(400)
+    expect(await readJson(response)).toMatchObject({ code: 'invalid_json', line, column })
+  })
+
+  it('answers invalid_request for an upload that broke off', async () => {
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error('cut')) })
+    const response = await post(body)
+    expect([response.status, (await readJson(response))['code']]).toEqual([400, 'invalid_request'])
   })
 
   it('counts the body while it reads, and answers 413 past 8 MiB (C15)', async () => {
@@ -217,5 +232,10 @@ describe('POST /admin/config/rollback', () => {
     await post(printDocument())
     const response = await rollBack(body)
     expect([response.status, (await readJson(response))['code']]).toEqual([status, code])
+  })
+
+  it('points at what is not JSON', async () => {
+    const body = await readJson(await rollBack('{"revision":\n x}'))
+    expect(body).toMatchObject({ code: 'invalid_json', line: 2, column: 2 })
   })
 })

@@ -21,7 +21,9 @@ describe('without its coordinator the admin API', () => {
     expect(response.status).toBe(503)
     expect(JSON.parse(text)).toMatchObject({ code: 'coordinator_unavailable' })
     expect(text).not.toContain('10.0.0.1')
-    expect(errors).toContainEqual(expect.objectContaining({ event: 'coordinator_unavailable' }))
+    expect(errors).toContainEqual(
+      expect.objectContaining({ event: 'coordinator_unavailable', request_id: 'a-request' }),
+    )
   })
 
   it('answers 503 when it hangs', async () => {

@@ -15,6 +15,9 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+const KEY = { 'x-routing-key': 'a' }
+const LOOP = { via: '1.1 cellway, 1.1 cellway, 1.1 cellway' }
+
 const explain = async (question: Record<string, unknown>) =>
   readJson(await ask('/admin/explain', { method: 'POST', body: JSON.stringify(question) }))
 
@@ -25,7 +28,7 @@ describe('explain', () => {
     expect(body).toMatchObject({
       revision: 1,
       routingKey: 'acme',
-      source: 'query parameter key',
+      source: 'given',
       placement: 'tier1',
       reason: 'tier',
       endpoint: { index: 0, kind: 'url', base: 'https://tier1.example.com' },
@@ -73,19 +76,71 @@ describe('explain', () => {
       400,
     ],
     ['an odd path', { url: 'https://h.test/a/%2e%2e/b' }, 'invalid_path', 400],
-    ['an encoded slash', { url: '/a%2fb', headers: { 'x-routing-key': 'a' } }, 'invalid_path', 400],
+    ['an encoded slash', { url: '/a%2fb', headers: KEY }, 'invalid_path', 400],
+    ['an encoded slash without a key', { url: '/a%2fb' }, 'missing_routing_key', 400],
+    ['a loop without a key', { url: '/x', headers: LOOP }, 'missing_routing_key', 400],
     [
-      'a loop',
-      { url: '/x', headers: { via: '1.1 cellway, 1.1 cellway, 1.1 cellway' } },
-      'loop_detected',
-      508,
+      'an encoded slash in a loop',
+      { url: '/a%2fb', headers: { ...KEY, ...LOOP } },
+      'invalid_path',
+      400,
     ],
+    ['a loop', { url: '/x', headers: { ...KEY, ...LOOP } }, 'loop_detected', 508],
     ['TRACE', { url: '/x', method: 'trace' }, 'method_not_allowed', 405],
   ])('tells how %s would be refused', async (_name, question, code, status) => {
     await mustPublish(printDocument({ escapedSlashes: 'reject' }))
     const body = await explain(question)
     expect(body).toMatchObject({ placement: null, refusal: { code, status } })
   })
+
+  it('tells what placement it is that would refuse', async () => {
+    const { placements } = JSON.parse(printDocument())
+    placements.tier1.maxRequestBodyBytes = 10
+    await mustPublish(printDocument({ placements }))
+    const headers = { 'x-routing-key': 'acme', 'content-length': '11' }
+    expect(await explain({ method: 'POST', url: '/x', headers })).toMatchObject({
+      placement: 'tier1',
+      refusal: { code: 'body_too_large', status: 413 },
+    })
+  })
+
+  it('says that there is no endpoint where this deployment lacks the binding', async () => {
+    const { placements } = JSON.parse(printDocument())
+    placements.tier1.endpoints = [{ service: 'CELL_TIER1' }]
+    await mustPublish(printDocument({ placements }))
+    const body = JSON.stringify({ url: '/x', headers: { 'x-routing-key': 'acme' } })
+    const bound = await ask('/admin/explain', { method: 'POST', body })
+    expect(await readJson(bound)).toMatchObject({ endpoint: { binding: 'CELL_TIER1' } })
+    const env = { CELL_TIER1: undefined }
+    const unbound = await ask('/admin/explain', { method: 'POST', body, env })
+    expect(await readJson(unbound)).toMatchObject({
+      placement: 'tier1',
+      endpoint: null,
+      refusal: { code: 'no_endpoint', status: 503 },
+    })
+  })
+
+  it.each([
+    ['/health', {}, '', true],
+    ['/admin/config', {}, '', true],
+    ['/admin/config', KEY, '', false],
+    ['https://shop.test/admin/config', {}, 'admin.test', false],
+    ['https://shop.test/ready', {}, 'admin.test', true],
+    ['https://Admin.test/x', KEY, 'admin.test', true],
+    ['/x', KEY, 'router.test', false],
+  ])(
+    'knows the own pages: %s with %o and the admin hosts "%s": %s',
+    async (url, headers, ADMIN_HOSTS, isOwn) => {
+      await mustPublish(printDocument())
+      const body = JSON.stringify({ url, headers })
+      const answer = await ask('/admin/explain', { method: 'POST', body, env: { ADMIN_HOSTS } })
+      const { steps } = await readJson(answer)
+      const own = expect.objectContaining({ step: 'own_page', outcome: 'own_page' })
+      expect(steps).toEqual(
+        isOwn ? expect.arrayContaining([own]) : expect.not.arrayContaining([own]),
+      )
+    },
+  )
 
   it('explains by an old revision too', async () => {
     await mustPublish(printDocument())
@@ -110,6 +165,9 @@ describe('explain', () => {
     ['/admin/explain', '{"url":"/x","headers":{"a":7}}'],
     ['/admin/explain', '{"url":"/x","headers":[]}'],
     ['/admin/explain', '{"url":"/x","method":7}'],
+    ['/admin/explain', '{"url":"/x","method":"GET /"}'],
+    ['/admin/explain', '{"url":"https://h:99999/"}'],
+    ['/admin/explain', '{"url":"https://a b/"}'],
     ['/admin/explain', '{"url":"/x","revision":"one"}'],
     ['/admin/explain', '[]'],
   ])('refuses %s %s with 400', async (path, body) => {

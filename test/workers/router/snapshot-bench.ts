@@ -16,6 +16,7 @@ export const bytesOf = (revision: number): Uint8Array =>
 export function streamOf(bytes: Uint8Array, chunkBytes = 1000): ReadableStream<Uint8Array> {
   let start = 0
   return new ReadableStream({
+    type: 'bytes',
     pull(controller) {
       if (start >= bytes.byteLength) return controller.close()
       controller.enqueue(bytes.slice(start, start + chunkBytes))

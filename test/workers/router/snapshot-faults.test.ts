@@ -94,7 +94,8 @@ describe('D80: a coordinator that', () => {
     freezeTimers()
     const bench = await aWarmBench(1)
     const cancelled = vi.fn()
-    const body = new ReadableStream<Uint8Array>({
+    const body = new ReadableStream({
+      type: 'bytes',
       start: (controller) => controller.enqueue(new Uint8Array(10)),
       cancel: cancelled,
     })
