@@ -4,6 +4,7 @@ import type { Config } from '../shared/config/config.ts'
 import { diffConfigs } from '../shared/config/diff.ts'
 import { printEtag } from '../shared/config/etag.ts'
 import { adviseIntervalMs, emptyLoad, noteRefresh } from '../shared/config/refresh.ts'
+import { printHex } from '../shared/hex.ts'
 import type { Problem } from '../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../shared/result.ts'
 import type {
@@ -20,11 +21,18 @@ import type {
 } from '../shared/rpc/coordinator.ts'
 import { parseSettings, type Settings } from '../shared/settings.ts'
 import { listBindings } from './bindings.ts'
-import { clipChanges } from './clip-changes.ts'
+import { clipForAnswer } from './clip-changes.ts'
 import { log } from './log.ts'
 import { forget, prune, replicate } from './maintenance.ts'
-import { type Draft, publishDraft, readAccepted } from './publication.ts'
-import { loadSha256, printHex, type Sha256 } from './sha256.ts'
+import {
+  type Draft,
+  isOutdated,
+  publishDraft,
+  readAccepted,
+  readUsable,
+  renewSnapshot,
+} from './publication.ts'
+import { loadSha256, type Sha256 } from './sha256.ts'
 import { AlarmQueue } from './storage/alarm-queue.ts'
 import { ANSWER_LIFE_MS, answerOnce } from './storage/answers.ts'
 import { listPrunable, readText } from './storage/documents.ts'
@@ -49,11 +57,17 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
     super(ctx, env)
     migrate(ctx.storage)
     this.#queue = new AlarmQueue(ctx.storage, {
-      replicate: () => this.#replica && replicate(this.#sql, this.#replica),
+      replicate: () =>
+        this.#replica &&
+        replicate(this.#sql, this.#replica, () => {
+          this.#queue.mark('replicate', Date.now())
+          this.#queue.arm()
+        }),
       prune: (now) => prune(ctx.storage, now),
       forget: (now) => forget(ctx.storage, now),
     })
     this.#queue.arm()
+    if (isOutdated(this.#sql)) void ctx.blockConcurrencyWhile(() => this.#renew())
   }
 
   refresh(request: RefreshRequest): RefreshReply {
@@ -103,25 +117,43 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
     if (!older.ok) return older
     const newer = this.#readConfig(to)
     if (!newer.ok) return newer
-    return succeed(clipChanges(diffConfigs(older.value, newer.value)))
+    return succeed(clipForAnswer(diffConfigs(older.value, newer.value)))
   }
 
   async compiled(revision: number): Promise<Result<SnapshotStream, Problem>> {
+    const stored = readUsable(this.#sql, revision)
+    if (stored !== undefined) return succeed(streamBytes(stored))
     const sha256 = await loadSha256()
-    const stored = streamSnapshot(this.#sql, revision)
-    if (stored !== undefined) return succeed(stored)
     const found = readRevision(this.#sql, revision)
     if (found === undefined) return fail(refuseUnknown(revision))
     const config = this.#readConfig(revision)
     if (!config.ok) return config
     const compiled = compileSnapshot(config.value, found, sha256)
     if (!compiled.ok) return fail({ code: 'body_too_large' })
-    const { byteLength } = compiled.value
-    return succeed({ lengthBytes: byteLength, body: new Blob([compiled.value]).stream() })
+    return succeed(streamBytes(compiled.value))
   }
 
   override async alarm(): Promise<void> {
     await this.#queue.run()
+  }
+
+  /** Never throws: an object that cannot compile its document still answers for it. */
+  async #renew(): Promise<void> {
+    const now = Date.now()
+    try {
+      const sha256 = await loadSha256()
+      const renewed = this.ctx.storage.transactionSync(() => {
+        const before = readHead(this.#sql)?.revision
+        const result = renewSnapshot(this.#sql, sha256, now)
+        this.#markTasks(false, before, now)
+        return result
+      })
+      this.#queue.arm()
+      if (renewed.ok) log('recompile', { ...renewed.value })
+      else log('recompile_failed', { reason: renewed.error.detail ?? renewed.error.code })
+    } catch (error) {
+      log('recompile_failed', { reason: String(error) })
+    }
   }
 
   /** In one transaction: the first answer again for a key that was seen, or a publication. */
@@ -169,6 +201,11 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
     return text === undefined ? fail(refusePruned(revision)) : readAccepted(text)
   }
 }
+
+const streamBytes = (bytes: Uint8Array): SnapshotStream => ({
+  lengthBytes: bytes.byteLength,
+  body: new Blob([bytes]).stream(),
+})
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 

@@ -10,11 +10,18 @@ const PUT_DEADLINE_MS = 30_000
 const BATCH = 200
 const BATCH_GAP_MS = 1_000
 
-/** Puts the newest snapshot into the replica. */
-export async function replicate(sql: SqlStorage, replica: Replica): Promise<undefined> {
+/**
+ * Puts the newest snapshot into the replica. A put that outlives its deadline may land after a newer
+ * one: `onLate` is called when it has settled.
+ */
+export async function replicate(
+  sql: SqlStorage,
+  replica: Replica,
+  onLate: () => void,
+): Promise<undefined> {
   const head = readHead(sql)
   const bytes = head && readSnapshot(sql, head.revision)
-  if (bytes !== undefined) await withDeadline(replica.put(bytes), PUT_DEADLINE_MS)
+  if (bytes !== undefined) await withDeadline(replica.put(bytes), PUT_DEADLINE_MS, onLate)
 }
 
 /** Deletes documents beyond the kept ones, a batch at a time so that publishes are not held up. */
@@ -37,10 +44,17 @@ export function forget(storage: DurableObjectStorage, now: number): number | und
   return next === undefined ? undefined : Math.max(next, now + BATCH_GAP_MS)
 }
 
-async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
+async function withDeadline(
+  work: Promise<void>,
+  deadlineMs: number,
+  onLate: () => void,
+): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs)
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${deadlineMs} ms`))
+      work.then(onLate, onLate)
+    }, deadlineMs)
   })
   try {
     await Promise.race([work, late])

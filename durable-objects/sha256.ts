@@ -8,6 +8,3 @@ export async function loadSha256(): Promise<Sha256> {
   const { createHash } = await import('node:crypto')
   return (bytes) => createHash('sha256').update(bytes).digest()
 }
-
-export const printHex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

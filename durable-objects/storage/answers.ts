@@ -1,6 +1,7 @@
 import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
 import type { PublishReceipt } from '../../shared/rpc/coordinator.ts'
+import { clipChanges } from '../clip-changes.ts'
 import { deleteChunks, readChunks, writeChunks } from './chunks.ts'
 
 /** Answers by idempotency key, so that a retry after an unknown outcome gets the first one again. */
@@ -11,7 +12,8 @@ const ownerOf = (key: string): string => `answer/${key}`
 
 /**
  * The answer that was remembered under the key, or `work`'s, which is remembered when it succeeded:
- * a refused document may be mended and sent again. Without a key it is only `work`.
+ * a refused document may be mended and sent again. Of its changes a thousand are kept. Without a
+ * key it is only `work`.
  */
 export function answerOnce(
   sql: SqlStorage,
@@ -36,7 +38,9 @@ export function answerOnce(
   const answer = work()
   if (!answer.ok) return answer
   deleteAnswer(sql, key)
-  writeChunks(sql, ownerOf(key), new TextEncoder().encode(JSON.stringify(answer.value)))
+  const { status, body } = answer.value
+  const kept = { status, body: { ...body, changes: clipChanges(body.changes) } }
+  writeChunks(sql, ownerOf(key), new TextEncoder().encode(JSON.stringify(kept)))
   sql.exec('INSERT INTO answers VALUES (?, ?, ?)', key, bodyHash, now + ANSWER_LIFE_MS)
   return answer
 }

@@ -4,6 +4,8 @@ import { deleteChunks, readChunks, writeChunks } from './chunks.ts'
 
 /** Older revisions keep their metadata only, unless a kept one has the same content. */
 export const KEPT_DOCUMENTS = 1_000
+/** And fewer when they are large; the current and the previous one always stay. */
+const KEPT_BYTES = 2 * 1024 ** 3
 
 const ownerOf = (checksum: string): string => `document/${checksum}`
 
@@ -23,18 +25,21 @@ export function keepDocument(
     sql.exec('SELECT 1 FROM documents WHERE checksum = ?', checksum).toArray().length === 0
   if (isNew) writeChunks(sql, ownerOf(checksum), text)
   sql.exec(
-    'INSERT INTO documents VALUES (?, ?) ON CONFLICT (checksum) DO UPDATE SET lastRevision = excluded.lastRevision',
+    'INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (checksum) DO UPDATE SET lastRevision = excluded.lastRevision',
     checksum,
     revision,
+    text.byteLength,
   )
 }
 
-/** Up to `limit` contents that no kept revision has, oldest first. */
+/** Up to `limit` contents that no kept revision has, or that are too much, oldest first. */
 export const listPrunable = (sql: SqlStorage, newest: number, limit: number): readonly string[] =>
   sql
     .exec<{ checksum: string }>(
-      'SELECT checksum FROM documents WHERE lastRevision <= ? ORDER BY lastRevision LIMIT ?',
+      'SELECT checksum FROM (SELECT *, sum(lengthBytes) OVER (ORDER BY lastRevision DESC) AS total FROM documents) WHERE lastRevision <= ? OR (total > ? AND lastRevision < ?) ORDER BY lastRevision LIMIT ?',
       newest - KEPT_DOCUMENTS,
+      KEPT_BYTES,
+      newest - 1,
       limit,
     )
     .toArray()

@@ -4,36 +4,23 @@
  * remembered answers by idempotency key.
  */
 const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE revisions (
-     revision INTEGER PRIMARY KEY,
-     label TEXT NOT NULL,
-     author TEXT NOT NULL,
-     publishedAt TEXT NOT NULL,
-     checksum TEXT NOT NULL,
-     parent INTEGER,
-     restoredFrom INTEGER
-   );
-   CREATE TABLE chunks (
-     owner TEXT NOT NULL,
-     position INTEGER NOT NULL,
-     bytes BLOB NOT NULL,
-     PRIMARY KEY (owner, position)
-   );
-   CREATE TABLE documents (checksum TEXT PRIMARY KEY, lastRevision INTEGER NOT NULL);
-   CREATE INDEX documents_by_age ON documents (lastRevision);
-   CREATE TABLE snapshots (
-     revision INTEGER PRIMARY KEY,
-     digest TEXT NOT NULL,
-     lengthBytes INTEGER NOT NULL
-   );
-   CREATE TABLE answers (key TEXT PRIMARY KEY, bodyHash TEXT NOT NULL, expiresAt INTEGER NOT NULL);
-   CREATE INDEX answers_by_expiry ON answers (expiresAt);
-   CREATE TABLE tasks (
-     name TEXT PRIMARY KEY,
-     due INTEGER NOT NULL,
-     failures INTEGER NOT NULL,
-     marks INTEGER NOT NULL
-   )`,
+  'CREATE TABLE revisions (revision INTEGER PRIMARY KEY, label TEXT NOT NULL,' +
+    'author TEXT NOT NULL, publishedAt TEXT NOT NULL, checksum TEXT NOT NULL,' +
+    'parent INTEGER, restoredFrom INTEGER);' +
+    'CREATE TABLE chunks (owner TEXT NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL,' +
+    'PRIMARY KEY (owner, position));' +
+    'CREATE TABLE documents (checksum TEXT PRIMARY KEY, lastRevision INTEGER NOT NULL);' +
+    'CREATE INDEX documents_by_age ON documents (lastRevision);' +
+    'CREATE TABLE snapshots (revision INTEGER PRIMARY KEY, digest TEXT NOT NULL,' +
+    'lengthBytes INTEGER NOT NULL);' +
+    'CREATE TABLE answers (key TEXT PRIMARY KEY, bodyHash TEXT NOT NULL,' +
+    'expiresAt INTEGER NOT NULL);' +
+    'CREATE INDEX answers_by_expiry ON answers (expiresAt);' +
+    'CREATE TABLE tasks (name TEXT PRIMARY KEY, due INTEGER NOT NULL,' +
+    'failures INTEGER NOT NULL, marks INTEGER NOT NULL)',
+  'ALTER TABLE documents ADD COLUMN lengthBytes INTEGER NOT NULL DEFAULT 0;' +
+    'UPDATE documents SET lengthBytes =' +
+    "(SELECT sum(length(bytes)) FROM chunks WHERE owner = 'document/' || checksum)",
 ]
 
 /**

@@ -1,7 +1,7 @@
 import { completePlacement } from './complete.ts'
 import type { PlacementConfig } from './config.ts'
 import { type EndpointContext, readEndpoint } from './endpoint.ts'
-import type { Findings, Path } from './findings.ts'
+import { type Findings, type Path, quote } from './findings.ts'
 import { reportIssues } from './issues.ts'
 import type { Json, JsonObject } from './json.ts'
 import { MAX_PLACEMENT_NAME_LENGTH } from './limits.ts'
@@ -41,7 +41,7 @@ function checkNames(names: Iterable<string>, findings: Findings): void {
     const folded = name.normalize('NFKC').toLowerCase()
     const twin = seen.get(folded)
     if (twin !== undefined) {
-      const message = `the name differs from ${JSON.stringify(twin)} only by case or Unicode form`
+      const message = `the name differs from ${quote(twin)} only by case or Unicode form`
       findings.add(['placements', name], 'name_collision', message)
     }
     seen.set(folded, name)

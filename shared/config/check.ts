@@ -6,7 +6,7 @@ import { type Findings, quote } from './findings.ts'
 import { nameType, reportIssues } from './issues.ts'
 import type { Json, JsonObject } from './json.ts'
 import { identify, readKeySource } from './key-source.ts'
-import { MAX_PLACEMENTS, MAX_ROUTING_KEY_BYTES } from './limits.ts'
+import { MAX_PLACEMENTS, MAX_ROUTING_KEY_BYTES, MAX_ROUTING_KEYS } from './limits.ts'
 import { collectNames, type Names } from './names.ts'
 import { isObject, toPlain } from './plain.ts'
 import { DOCUMENT, type Document } from './schema.ts'
@@ -70,6 +70,11 @@ function checkTables(
 ): Pick<Config, 'routingTable' | 'placements'> | null {
   const table = requireObject(document, 'routingTable', findings)
   const placements = requireObject(document, 'placements', findings)
+  if (table !== null && table.size > MAX_ROUTING_KEYS) {
+    const message = `must not hold more than ${MAX_ROUTING_KEYS} keys; there are ${table.size}`
+    findings.add(['routingTable'], 'too_many', message)
+    return null
+  }
   if (placements === null) return null
   if (placements.size > MAX_PLACEMENTS) {
     const message = `must not hold more than ${MAX_PLACEMENTS} placements; there are ${placements.size}`

@@ -1,46 +1,23 @@
 import { printDuration } from '../duration.ts'
 import type { PlacementConfig } from './config.ts'
+import { isFields } from './plain.ts'
 import type { Endpoint, KeySource } from './snapshot.ts'
 
 /** A config in the words of a document of schema 1, every default written out. */
 
-export function describePlacement(placement: PlacementConfig) {
-  const { circuitBreaker: breaker, healthCheck: check, timeouts } = placement
-  return {
-    kind: placement.kind,
-    endpoints: placement.endpoints.map(describeEndpoint),
-    fallback: placement.fallback,
-    whenOpen: placement.whenOpen,
-    balance: placement.balance,
-    circuitBreaker: {
-      consecutiveFailures: breaker.consecutiveFailures,
-      openFor: printDuration(breaker.openForMs),
-      openForMax: printDuration(breaker.openForMaxMs),
-      jitter: breaker.jitter,
-      window: breaker.window && {
-        duration: printDuration(breaker.window.durationMs),
-        minimumRequests: breaker.window.minimumRequests,
-        failureRate: breaker.window.failureRate,
-      },
-      halfOpen: breaker.halfOpen,
-      recovery: printDuration(breaker.recoveryMs),
-    },
-    healthCheck: check && {
-      path: check.path,
-      interval: printDuration(check.intervalMs),
-      timeout: printDuration(check.timeoutMs),
-      rise: check.rise,
-      fall: check.fall,
-    },
-    concurrencyLimit: placement.concurrencyLimit,
-    maxRequestBodyBytes: placement.maxRequestBodyBytes,
-    timeouts: {
-      headers: printDuration(timeouts.headersMs),
-      idle: timeouts.idleMs === null ? null : printDuration(timeouts.idleMs),
-      total: timeouts.totalMs === null ? null : printDuration(timeouts.totalMs),
-    },
-    retry: placement.retry,
-  }
+export const describePlacement = (placement: PlacementConfig) =>
+  describe({ ...placement, endpoints: placement.endpoints.map(describeEndpoint) })
+
+/** At any depth: `openForMs: 30000` → `openFor: "30s"`. */
+function describe(value: unknown): unknown {
+  if (!isFields(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) =>
+      name.endsWith('Ms')
+        ? [name.slice(0, -2), typeof field === 'number' ? printDuration(field) : field]
+        : [name, describe(field)],
+    ),
+  )
 }
 
 function describeEndpoint(endpoint: Endpoint) {

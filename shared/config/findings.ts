@@ -2,20 +2,26 @@ import type { Finding } from '../rpc/coordinator.ts'
 
 export type Path = readonly (string | number)[]
 
-/** A JSON pointer (RFC 6901). */
-export function printPointer(path: Path): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-}
+/** Of the text of all findings, in characters: keys of the document may be as long as it is. */
+const MAX_TEXT = 512 * 1024
 
-/** A value of the document inside a message: quoted, and cut so that answers stay small. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…`.toWellFormed() : text)
-}
+const cut = (text: string, length: number): string =>
+  text.length > length ? `${text.slice(0, length)}…`.toWellFormed() : text
+
+/** A JSON pointer (RFC 6901), its parts cut so that answers stay small. */
+export const printPointer = (path: Path): string =>
+  path
+    .map((part) => `/${cut(String(part), 200).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('')
+
+/** A value of the document inside a message: quoted and cut. */
+export const quote = (text: string): string => JSON.stringify(cut(text, 80))
 
 /** Collects findings up to a limit, and counts the rest. */
 export class Findings {
   readonly #limit: number
   readonly #list: Finding[] = []
+  #room = MAX_TEXT
   #omitted = 0
 
   constructor(limit: number) {
@@ -24,7 +30,7 @@ export class Findings {
 
   /** True when further findings are only counted, so that looking for them is not worth much. */
   get isFull(): boolean {
-    return this.#list.length >= this.#limit
+    return this.#list.length >= this.#limit || this.#room <= 0
   }
 
   get isEmpty(): boolean {
@@ -37,14 +43,10 @@ export class Findings {
       this.#omitted += 1
       return
     }
-    const text = typeof message === 'string' ? message : message()
-    this.#list.push({ pointer: printPointer(path), code, message: text })
-  }
-
-  addAll(findings: readonly Finding[]): void {
-    const room = this.#limit - this.#list.length
-    this.#list.push(...findings.slice(0, room))
-    this.#omitted += Math.max(0, findings.length - room)
+    const text = cut(typeof message === 'string' ? message : message(), 1_000)
+    const pointer = printPointer(path)
+    this.#room -= pointer.length + text.length
+    this.#list.push({ pointer, code, message: text })
   }
 
   /** The findings; the last one says how many were left out, if any. */

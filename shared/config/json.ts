@@ -1,7 +1,7 @@
 import { fail, type Result, succeed } from '../result.ts'
-import type { Finding } from '../rpc/coordinator.ts'
-import { printPointer } from './findings.ts'
+import { Findings, quote } from './findings.ts'
 import { LONE_SURROGATE, scanString } from './json-string.ts'
+import { MAX_FINDINGS } from './limits.ts'
 
 /**
  * A JSON text (RFC 8259) as a tree. Objects are Maps: they keep the order of the document, and no
@@ -9,12 +9,6 @@ import { LONE_SURROGATE, scanString } from './json-string.ts'
  */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 export type JsonObject = ReadonlyMap<string, Json>
-
-export interface JsonText {
-  readonly value: Json
-  /** `duplicate_key` (the last value is kept) and `forbidden_key` (the member is left out). */
-  readonly findings: readonly Finding[]
-}
 
 /** Line and column count from 1, columns in UTF-16 code units. */
 export interface JsonError {
@@ -32,7 +26,6 @@ export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set([
 const MAX_DEPTH = 64
 /** Objects and arrays together: a bound on memory, several times what 2,000 placements need. */
 const MAX_CONTAINERS = 250_000
-const MAX_FINDINGS = 1_000
 
 const TAB = 9
 const LINE_FEED = 10
@@ -60,7 +53,7 @@ interface Scanner {
   containers: number
   /** The keys and indexes that lead to the value being read. */
   readonly path: (string | number)[]
-  readonly findings: Finding[]
+  readonly findings: Findings
 }
 
 class JsonSyntaxError extends Error {
@@ -73,17 +66,21 @@ class JsonSyntaxError extends Error {
 
 /**
  * Strict: one value, no trailing text, no lone surrogates, numbers within a double's range, at most
- * 64 levels (so that it can be recursive). A leading byte order mark is skipped.
+ * 64 levels (so that it can be recursive). A leading byte order mark is skipped. Reported are
+ * `duplicate_key` (the last value is kept) and `forbidden_key` (the member is left out).
  */
-export function parseJson(text: string): Result<JsonText, JsonError> {
+export function parseJson(
+  text: string,
+  findings = new Findings(MAX_FINDINGS),
+): Result<Json, JsonError> {
   const start = text.charCodeAt(0) === 0xfeff ? 1 : 0
-  const scanner: Scanner = { text, at: start, containers: 0, path: [], findings: [] }
+  const scanner: Scanner = { text, at: start, containers: 0, path: [], findings }
   try {
     if (!text.isWellFormed()) stop(text.search(/\p{Surrogate}/u), LONE_SURROGATE)
     const value = readValue(scanner)
     skipSpace(scanner)
     if (scanner.at < text.length) stopAt(scanner, 'the end of the document')
-    return succeed({ value, findings: scanner.findings })
+    return succeed(value)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     return fail({ ...locate(text, start, error.at), message: error.message })
@@ -200,9 +197,7 @@ function skipSpace(scanner: Scanner): void {
 }
 
 function report(scanner: Scanner, key: string, code: string, message: string): void {
-  if (scanner.findings.length >= MAX_FINDINGS) return
-  const pointer = printPointer([...scanner.path, key])
-  scanner.findings.push({ pointer, code, message: `${JSON.stringify(key)} ${message}` })
+  scanner.findings.add([...scanner.path, key], code, () => `${quote(key)} ${message}`)
 }
 
 function stop(at: number, message: string): never {

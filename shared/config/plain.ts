@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from './json.ts'
 import { MAX_ENDPOINTS } from './limits.ts'
+import { FIELD_NAMES } from './schema.ts'
 
 /** Above every limit on a list, so that a list that is cut is still reported as too long. */
 const MAX_BREADTH = 2 * MAX_ENDPOINTS
@@ -7,6 +8,7 @@ const MAX_BREADTH = 2 * MAX_ENDPOINTS
 /**
  * A tree as plain objects, for a schema. Lists and objects are cut at `MAX_BREADTH`: a schema makes
  * an issue per element, and a document of a million wrong elements must not become a million issues.
+ * Known fields are never cut, or they would be reported as missing.
  */
 export function toPlain(value: Json): unknown {
   if (value instanceof Map) return toPlainObject(value)
@@ -15,7 +17,8 @@ export function toPlain(value: Json): unknown {
 }
 
 function toPlainObject(members: JsonObject): Fields {
-  const entries = [...members].slice(0, MAX_BREADTH)
+  const isKept = ([key]: [string, Json], at: number) => at < MAX_BREADTH || FIELD_NAMES.has(key)
+  const entries = [...members].filter(isKept)
   return Object.fromEntries(entries.map(([key, member]) => [key, toPlain(member)]))
 }
 

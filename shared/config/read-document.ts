@@ -7,7 +7,7 @@ import type { Config } from './config.ts'
 import type { EndpointContext } from './endpoint.ts'
 import { Findings, quote } from './findings.ts'
 import { type JsonObject, parseJson } from './json.ts'
-import { MAX_DOCUMENT_BYTES, MAX_FINDINGS } from './limits.ts'
+import { MAX_FINDINGS } from './limits.ts'
 import { isObject } from './plain.ts'
 import { type Upgraded, upgradeBaseline } from './upgrade.ts'
 import { collectWarnings } from './warn.ts'
@@ -21,26 +21,21 @@ export interface ReadDocument {
 
 /**
  * From the text of a document, in schema 1 or one of the baseline's two formats, to a config.
- * The problem is `invalid_json` (with `line` and `column`), `invalid_config` (with `errors`, all of
- * them up to 1,000) or `body_too_large`, which callers that count bytes as they read never see.
+ * The problem is `invalid_json` (with `line` and `column`) or `invalid_config` (with `errors`, all of
+ * them up to 1,000). How large the text may be is for the caller to check.
  */
 export function readDocument(
   text: string,
   context: EndpointContext,
 ): Result<ReadDocument, Problem> {
-  if (text.length > MAX_DOCUMENT_BYTES) {
-    const detail = `the document is larger than ${MAX_DOCUMENT_BYTES} bytes`
-    return fail({ code: 'body_too_large', detail })
-  }
-  const parsed = parseJson(text)
+  const findings = new Findings(MAX_FINDINGS)
+  const parsed = parseJson(text, findings)
   if (!parsed.ok) {
     const { line, column, message } = parsed.error
     const detail = `${message} (line ${line}, column ${column})`
     return fail({ code: 'invalid_json', detail, extra: { line, column } })
   }
-  const document = parsed.value.value
-  const findings = new Findings(MAX_FINDINGS)
-  findings.addAll(parsed.value.findings)
+  const document = parsed.value
   if (!isObject(document)) {
     findings.add([], 'wrong_type', 'a document is an object')
     return refuse(findings.list())

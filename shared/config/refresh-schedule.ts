@@ -73,8 +73,9 @@ export function chooseSpreadMs(hasColoCache: boolean, neighbourIntervalMs: numbe
 }
 
 /**
- * Back-off: 1 s, doubling, to 60 s at most; never sooner than the interval, because the fleet that
- * keeps the coordinator just below its limit would otherwise exceed it as soon as it fails.
+ * Back-off: 1 s, doubling, to 40 s, and by chance up to half as much again. An interval up to there
+ * is a lower bound: the fleet that keeps the coordinator just below its limit would otherwise
+ * exceed it as soon as it fails.
  */
 export function scheduleFailure(now: number, before: Schedule, random: number): Schedule {
   const failures = before.failures + 1

@@ -1,3 +1,5 @@
+import { MAX_ROUTING_KEY_BYTES } from './limits.ts'
+
 /**
  * Routing keys packed for lookup: open addressing with linear probing, exact keys kept.
  *
@@ -16,9 +18,6 @@ export interface RoutingTable {
   readonly entries: DataView
 }
 
-/** A longer routing key never gets as far as a lookup: the router refuses it. */
-export const MAX_KEY_BYTES = 256
-
 const HEADER_BYTES = 16
 const SLOT_BYTES = 8
 const ENTRY_HEADER_BYTES = 4
@@ -28,13 +27,13 @@ const FNV_PRIME = 0x01000193
 
 // The key at hand: set by loadKey, used until the same synchronous call returns, never longer.
 const encoder = new TextEncoder()
-const keyBytes = new Uint8Array(MAX_KEY_BYTES)
+const keyBytes = new Uint8Array(MAX_ROUTING_KEY_BYTES)
 let keyLength = 0
 let keyHash = 0
 
 /**
  * Packs distinct keys and their placement indexes (below 65,536). Equal entries give equal bytes in
- * whatever order they come. Keys that no request can carry (over `MAX_KEY_BYTES`, lone surrogates)
+ * whatever order they come. Keys that no request can carry (over `MAX_ROUTING_KEY_BYTES`, lone surrogates)
  * are left out.
  */
 export function buildRoutingTable(
@@ -136,7 +135,7 @@ function readUint32(view: DataView, at: number): number {
  * from a seed, then the finaliser of MurmurHash3.
  */
 function loadKey(key: string, seed: number): boolean {
-  if (key.length > MAX_KEY_BYTES) return false
+  if (key.length > MAX_ROUTING_KEY_BYTES) return false
   let hash = seed ^ FNV_OFFSET
   for (let i = 0; i < key.length; i++) {
     const code = key.charCodeAt(i)

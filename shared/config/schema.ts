@@ -14,9 +14,14 @@ import { MAX_ENDPOINTS, MAX_KEY_SOURCES } from './limits.ts'
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
+/** Every name that a field of some object here has. */
+export const FIELD_NAMES: Set<string> = new Set()
+
 /** Strict: an unknown field is an error. */
 function fields<Shape extends z.core.$ZodShape>(shape: Shape) {
-  const known = Object.keys(shape).join(' ')
+  const names = Object.keys(shape)
+  for (const name of names) FIELD_NAMES.add(name)
+  const known = names.join(' ')
   return z.strictObject(shape, {
     error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined),
   })

@@ -1,16 +1,10 @@
-import type {
-  CircuitBreakerSettings,
-  Endpoint,
-  HealthCheckSettings,
-  KeySource,
-  Placement,
-  SnapshotMeta,
-} from './snapshot.ts'
+import type { Endpoint, KeySource, Placement, SnapshotMeta } from './snapshot.ts'
 
 /**
  * Tells whether parsed JSON has the shape of a snapshot's meta, so that nothing read from it later
  * can throw. Ranges are the schema's business; this is about bytes of a broken or foreign store.
- * Each shape names every field of its type, or it does not compile.
+ * Each shape names every field of its type, or it does not compile; what is inside of settings that
+ * are not in effect is not looked at.
  */
 type Check = (value: unknown) => boolean
 
@@ -79,34 +73,6 @@ const isEndpoint = anyOf(
   }),
 )
 
-const isCircuitBreaker = shape<CircuitBreakerSettings>({
-  consecutiveFailures: nullOr(isCount),
-  openForMs: isAmount,
-  openForMaxMs: isAmount,
-  jitter: isAmount,
-  window: nullOr(
-    shape<NonNullable<CircuitBreakerSettings['window']>>({
-      durationMs: isAmount,
-      minimumRequests: isCount,
-      failureRate: isAmount,
-    }),
-  ),
-  halfOpen: shape<CircuitBreakerSettings['halfOpen']>({
-    probes: isCount,
-    maxFailures: isCount,
-    concurrent: isCount,
-  }),
-  recoveryMs: isAmount,
-})
-
-const isHealthCheck = shape<HealthCheckSettings>({
-  path: isText,
-  intervalMs: isAmount,
-  timeoutMs: isAmount,
-  rise: isCount,
-  fall: isCount,
-})
-
 const isPlacementShape = shape<Placement>({
   name: isText,
   kind: oneOf('tier', 'dedicated'),
@@ -114,8 +80,8 @@ const isPlacementShape = shape<Placement>({
   fallback: listOf(isCount),
   whenOpen: oneOf('reject', 'default'),
   balance: oneOf('round-robin', 'weighted', 'least-requests', 'rendezvous'),
-  circuitBreaker: isCircuitBreaker,
-  healthCheck: nullOr(isHealthCheck),
+  circuitBreaker: isRecord,
+  healthCheck: nullOr(isRecord),
   concurrencyLimit: nullOr(isCount),
   maxRequestBodyBytes: nullOr(isCount),
   timeouts: shape<Placement['timeouts']>({
@@ -123,11 +89,7 @@ const isPlacementShape = shape<Placement>({
     idleMs: nullOr(isAmount),
     totalMs: nullOr(isAmount),
   }),
-  retry: shape<Placement['retry']>({
-    attempts: isCount,
-    methods: listOf(isText),
-    maxBufferedBodyBytes: isCount,
-  }),
+  retry: isRecord,
 })
 
 const isMetaShape = shape<SnapshotMeta>({

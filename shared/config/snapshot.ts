@@ -1,3 +1,4 @@
+import { printHex } from '../hex.ts'
 import { fail, type Result, succeed } from '../result.ts'
 import { openRoutingTable, type RoutingTable } from './routing-table.ts'
 import { isSnapshotMeta } from './snapshot-shape.ts'
@@ -123,7 +124,6 @@ export type SnapshotError =
   /** Written by a newer or older router: keep what you hold. */
   | { readonly reason: 'unknown_format'; readonly format: number }
   | { readonly reason: 'corrupt'; readonly detail: string }
-export type OpenSnapshot = (bytes: Uint8Array) => Result<Snapshot, SnapshotError>
 
 /** What a snapshot holds beside its table. */
 export type SnapshotMeta = Omit<Snapshot, 'digest' | 'byteLength' | 'table'>
@@ -154,8 +154,7 @@ export function readPayload(bytes: Uint8Array): Uint8Array {
 
 /** The digest that the header claims, hex; shorter, and so equal to none, when bytes are missing. */
 export function readDigest(bytes: Uint8Array): string {
-  const digest = bytes.subarray(DIGEST_START, HEADER_BYTES)
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return printHex(bytes.subarray(DIGEST_START, HEADER_BYTES))
 }
 
 /**

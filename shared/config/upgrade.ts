@@ -81,22 +81,22 @@ function upgradePlacement(name: string, given: Json, address: Json | undefined):
   if (fallback !== '') upgraded.set('fallback', [fallback])
   const healthCheck = given.get('health_check') ?? null
   if (healthCheck !== null) upgraded.set('healthCheck', upgradeHealthCheck(healthCheck))
-  copyLimit(given, 'concurrency_limit', upgraded, 'concurrencyLimit')
-  copyLimit(given, 'max_request_body_bytes', upgraded, 'maxRequestBodyBytes')
+  copy(given, 'concurrency_limit', upgraded, 'concurrencyLimit')
+  copy(given, 'max_request_body_bytes', upgraded, 'maxRequestBodyBytes')
   return upgraded
 }
 
 /** With the baseline's own behaviour where schema 1 has another default. */
 function upgradeCircuitBreaker(given: Json): Json {
   if (!isObject(given)) return given
-  const timeout = upgradeDuration(given.get('timeout')) ?? '30s'
+  const timeout = upgradeDuration(given, 'timeout') ?? '30s'
   const halfOpen: JsonObject = new Map<string, Json>([
     ['probes', 1],
     ['maxFailures', 0],
     ['concurrent', 1],
   ])
   return new Map<string, Json>([
-    ['consecutiveFailures', given.get('failure_threshold') ?? 5],
+    ['consecutiveFailures', readValue(given, 'failure_threshold') ?? 5],
     ['openFor', timeout],
     ['openForMax', timeout],
     ['jitter', 0],
@@ -115,27 +115,28 @@ function upgradeHealthCheck(given: Json): Json {
   const path = given.get('path') ?? ''
   if (path !== '') upgraded.set('path', path)
   for (const field of ['interval', 'timeout']) {
-    const duration = upgradeDuration(given.get(field))
+    const duration = upgradeDuration(given, field)
     if (duration !== undefined) upgraded.set(field, duration)
   }
   return upgraded
 }
 
-/** undefined: absent, null or empty. What is no duration stays as it is. */
-function upgradeDuration(given: Json | undefined): Json | undefined {
-  if (given === undefined || given === null || given === '') return undefined
+/** undefined: absent, null, empty or zero. What is no duration stays as it is. */
+function upgradeDuration(from: JsonObject, field: string): Json | undefined {
+  const given = readValue(from, field)
   const ms = typeof given === 'string' ? parseGoDuration(given) : null
+  if (given === '' || ms === 0) return undefined
   return ms === null ? given : printDuration(ms)
 }
 
-/** Zero is how the baseline's documents say "no limit". */
-function copyLimit(from: JsonObject, field: string, to: Map<string, Json>, name: string): void {
-  if (from.get(field) !== 0) copy(from, field, to, name)
+/** Zero is how the baseline's documents leave out a number or a duration, as is null. */
+function readValue(from: JsonObject, field: string): Json | undefined {
+  return from.get(field) === 0 ? undefined : (from.get(field) ?? undefined)
 }
 
 function copy(from: JsonObject, field: string, to: Map<string, Json>, name: string): void {
-  const value = from.get(field) ?? null
-  if (value !== null) to.set(name, value)
+  const value = readValue(from, field)
+  if (value !== undefined) to.set(name, value)
 }
 
 function locate(pointer: string, addresses: JsonObject): string {

@@ -3,48 +3,62 @@
  * each code has a page in docs/problems/. `proxyError` is the error token of Proxy-Status
  * (RFC 9209 section 2.3), chosen per code so that a log line and a client see the same reason.
  */
-export const PROBLEMS = {
-  missing_routing_key: problem(400, 'Missing Routing Key', 'http_request_error'),
-  invalid_routing_key: problem(400, 'Invalid Routing Key', 'http_request_error'),
-  invalid_path: problem(400, 'Invalid Path', 'http_request_error'),
-  invalid_request: problem(400, 'Invalid Request', 'http_request_error'),
-  invalid_json: problem(400, 'Invalid JSON', 'http_request_error'),
-  admin_credential_on_tenant_path: problem(
-    400,
-    'Admin Credential On A Tenant Path',
-    'http_request_denied',
-  ),
-  unauthorized: problem(401, 'Unauthorized', 'http_request_denied'),
-  forbidden: problem(403, 'Forbidden', 'http_request_denied'),
-  not_found: problem(404, 'Not Found', 'http_request_error'),
-  nothing_published: problem(404, 'Nothing Published', 'http_request_error'),
-  revision_not_found: problem(404, 'Revision Not Found', 'http_request_error'),
-  method_not_allowed: problem(405, 'Method Not Allowed', 'http_request_error'),
-  revision_pruned: problem(410, 'Revision Pruned', 'http_request_error'),
-  stale_revision: problem(412, 'Stale Revision', 'http_request_error'),
-  body_too_large: problem(413, 'Request Entity Too Large', 'http_request_error'),
-  invalid_config: problem(422, 'Invalid Configuration', 'http_request_error'),
-  idempotency_key_reused: problem(422, 'Idempotency Key Reused', 'http_request_error'),
-  if_match_required: problem(428, 'If-Match Required', 'http_request_error'),
-  concurrency_limit: problem(429, 'Too Many Requests', 'connection_limit_reached'),
-  too_many_failures: problem(429, 'Too Many Failed Logins', 'http_request_denied'),
-  internal_error: problem(500, 'Internal Server Error', 'proxy_internal_error'),
-  upstream_unreachable: problem(502, 'Bad Gateway', 'destination_unavailable'),
-  upstream_invalid: problem(502, 'Bad Gateway', 'http_protocol_error'),
-  admin_disabled: problem(503, 'Admin API Disabled', 'proxy_configuration_error'),
-  coordinator_unavailable: problem(503, 'Coordinator Unavailable', 'proxy_internal_error'),
-  no_configuration: problem(503, 'No Configuration', 'proxy_configuration_error'),
-  no_endpoint: problem(503, 'No Endpoint', 'destination_not_found'),
-  upstream_timeout: problem(504, 'Gateway Timeout', 'http_response_timeout'),
-  loop_detected: problem(508, 'Loop Detected', 'proxy_loop_detected'),
-} as const satisfies Record<string, ProblemKind>
+type Row = readonly [status: number, proxyError?: string | undefined, title?: string]
 
-export type ProblemCode = keyof typeof PROBLEMS
+const ROWS = {
+  missing_routing_key: [400],
+  invalid_routing_key: [400],
+  invalid_path: [400],
+  invalid_request: [400],
+  invalid_json: [400, undefined, 'Invalid JSON'],
+  admin_credential_on_tenant_path: [
+    400,
+    'http_request_denied',
+    'Admin Credential On A Tenant Path',
+  ],
+  unauthorized: [401, 'http_request_denied'],
+  forbidden: [403, 'http_request_denied'],
+  not_found: [404],
+  nothing_published: [404],
+  revision_not_found: [404],
+  method_not_allowed: [405],
+  revision_pruned: [410],
+  stale_revision: [412],
+  body_too_large: [413, undefined, 'Request Entity Too Large'],
+  invalid_config: [422, undefined, 'Invalid Configuration'],
+  idempotency_key_reused: [422],
+  if_match_required: [428, undefined, 'If-Match Required'],
+  concurrency_limit: [429, 'connection_limit_reached', 'Too Many Requests'],
+  too_many_failures: [429, 'http_request_denied', 'Too Many Failed Logins'],
+  internal_error: [500, 'proxy_internal_error', 'Internal Server Error'],
+  upstream_unreachable: [502, 'destination_unavailable', 'Bad Gateway'],
+  upstream_invalid: [502, 'http_protocol_error', 'Bad Gateway'],
+  admin_disabled: [503, 'proxy_configuration_error', 'Admin API Disabled'],
+  coordinator_unavailable: [503, 'proxy_internal_error'],
+  no_configuration: [503, 'proxy_configuration_error'],
+  no_endpoint: [503, 'destination_not_found'],
+  upstream_timeout: [504, 'http_response_timeout', 'Gateway Timeout'],
+  loop_detected: [508, 'proxy_loop_detected'],
+} as const satisfies Record<string, Row>
+
+export type ProblemCode = keyof typeof ROWS
 
 interface ProblemKind {
   readonly status: number
   readonly title: string
   readonly proxyError: string
+}
+
+/** Without a title of its own a code has its words as title. */
+export const PROBLEMS = Object.fromEntries(
+  Object.entries<Row>(ROWS).map(([code, [status, proxyError = 'http_request_error', title]]) => [
+    code,
+    { status, proxyError, title: title ?? printTitle(code) },
+  ]),
+) as Readonly<Record<ProblemCode, ProblemKind>>
+
+function printTitle(code: string): string {
+  return code.replace(/(?:^|_)./g, (start) => start.replace('_', ' ').toUpperCase())
 }
 
 /** An expected refusal as data. `extra` becomes members of the problem document, never endpoint addresses. */
@@ -56,10 +70,6 @@ export interface Problem {
   /** The methods for `Allow` (RFC 9110 section 10.2.1). */
   readonly allow?: string
   readonly extra?: Readonly<Record<string, unknown>>
-}
-
-function problem(status: number, title: string, proxyError: string): ProblemKind {
-  return { status, title, proxyError }
 }
 
 /** The problem document; `requestId` becomes `instance`. */

@@ -21,6 +21,7 @@ beforeEach(async () => {
   events = captureLog()
 })
 afterEach(() => {
+  vi.useRealTimers()
   vi.restoreAllMocks()
 })
 
@@ -111,6 +112,31 @@ describe('the replica', () => {
     put.mockRestore()
     await awaitReplica(1)
   })
+
+  it('is put again when a put that was given up lands at last', async () => {
+    let land = (): void => undefined
+    const put = vi.spyOn(env.SNAPSHOT, 'put').mockImplementationOnce(
+      () =>
+        new Promise<void>((resolve) => {
+          land = resolve
+        }),
+    )
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    await mustPublish(printDocument())
+    await poll(async () => put.mock.calls.length === 1)
+    await runInDurableObject(coordinator(), () => {
+      vi.advanceTimersByTime(30_000)
+    })
+    vi.useRealTimers()
+    await mustPublish(printDocument({ label: 'newer' }))
+    await awaitReplica(2)
+    await poll(async () => (await countTasks()) === 0)
+    const before = put.mock.calls.length
+    await runInDurableObject(coordinator(), () => land())
+    await poll(async () => put.mock.calls.length === before + 1)
+    await poll(async () => (await countTasks()) === 0)
+    expect(await readReplica()).toBe(2)
+  }, 30_000)
 
   it('is not missed where there is none', async () => {
     await runInDurableObject(coordinator(), () => undefined)

@@ -8,7 +8,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { listBindings } from '../../durable-objects/bindings.ts'
 import { migrate } from '../../durable-objects/storage/migrate.ts'
 import { printDocument } from '../support/a-document.ts'
-import { api, captureLog, coordinator, must, mustPublish, publish } from '../support/coordinator.ts'
+import {
+  api,
+  captureLog,
+  coordinator,
+  must,
+  mustPublish,
+  poll,
+  publish,
+} from '../support/coordinator.ts'
 
 beforeEach(async () => {
   await reset()
@@ -89,6 +97,59 @@ describe('retention', () => {
     expect(await api().rollback({ revision: 2, author: 'admin' })).toMatchObject({
       error: { code: 'revision_pruned' },
     })
+  })
+
+  it('keeps 2 GiB of documents at most, and always the current and the previous one', async () => {
+    for (const label of ['a', 'b', 'c', 'd']) await mustPublish(printDocument({ label }))
+    await runInDurableObject(coordinator(), (_, { storage }) => {
+      storage.sql.exec('UPDATE documents SET lengthBytes = ? WHERE lastRevision < 4', 2 ** 30)
+    })
+    await mustPublish(printDocument({ label: 'e' }))
+    await runDurableObjectAlarm(coordinator())
+    const isKept = async (revision: number) => (await api().document(revision)).ok
+    expect(await Promise.all([1, 2, 3, 4, 5].map(isKept))).toEqual([false, false, true, true, true])
+
+    await runInDurableObject(coordinator(), (_, { storage }) => {
+      storage.sql.exec('UPDATE documents SET lengthBytes = ?', 2 ** 32)
+    })
+    await mustPublish(printDocument({ label: 'f' }))
+    await poll(async () => !(await isKept(4)))
+    expect(await Promise.all([3, 4, 5, 6].map(isKept))).toEqual([false, false, true, true])
+    expect(await api().document(4)).toMatchObject({ error: { code: 'revision_pruned' } })
+  })
+
+  it('knows how long a document is', async () => {
+    const text = printDocument({ label: 'ä' })
+    await mustPublish(text)
+    const lengths = () =>
+      runInDurableObject(coordinator(), (_, { storage }) =>
+        storage.sql.exec('SELECT lengthBytes FROM documents').toArray(),
+      )
+    const lengthBytes = new TextEncoder().encode(text).byteLength
+    expect(await lengths()).toEqual([{ lengthBytes }])
+    await runInDurableObject(coordinator(), (_, { storage }) => {
+      storage.sql.exec('ALTER TABLE documents DROP COLUMN lengthBytes')
+      storage.sql.exec('UPDATE storage_schema SET version = 1')
+      migrate(storage)
+    })
+    expect(await lengths()).toEqual([{ lengthBytes }])
+  })
+
+  it('keeps a thousand changes of a remembered answer', async () => {
+    const routingTable = Object.fromEntries(
+      Array.from({ length: 1_500 }, (_, i) => [`k${i}`, 'tier1']),
+    )
+    const text = printDocument({ routingTable })
+    const first = await mustPublish(text, { idempotencyKey: 'k' })
+    const { changes, ...rest } = await mustPublish(text, { idempotencyKey: 'k' })
+    expect(first.changes.routingTable.added).toHaveLength(1_500)
+    expect(first.changes.truncated).toBeUndefined()
+    expect(first).toMatchObject(rest)
+    expect(changes.truncated).toBe(true)
+    expect(changes.placements).toEqual(first.changes.placements)
+    const { added } = changes.routingTable
+    expect(added).toEqual(first.changes.routingTable.added.slice(0, added.length))
+    expect(added.length + changes.placements.added.length).toBe(1_000)
   })
 
   it('keeps the compiled snapshots of the current and the previous revision', async () => {

@@ -7,7 +7,7 @@ import { accepted, aSmallDocument } from '../../support/documents.ts'
 const treeOf = (text: string): Json => {
   const parsed = parseJson(text)
   if (!parsed.ok) throw new Error(parsed.error.message)
-  return parsed.value.value
+  return parsed.value
 }
 
 /** The same value with the members of every object in the opposite order. */

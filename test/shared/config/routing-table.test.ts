@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { MAX_ROUTING_KEY_BYTES } from '../../../shared/config/limits.ts'
 import {
   buildRoutingTable,
   lookUp,
-  MAX_KEY_BYTES,
   openRoutingTable,
 } from '../../../shared/config/routing-table.ts'
 import hashes from '../../golden/routing-key-hashes.json' with { type: 'json' }
@@ -56,8 +56,11 @@ describe('a routing table', () => {
   )
 
   test('holds keys of 256 bytes and knows none that are longer', () => {
-    const longest = ['x'.repeat(MAX_KEY_BYTES), 'é'.repeat(MAX_KEY_BYTES / 2)]
-    const tooLong = ['x'.repeat(MAX_KEY_BYTES + 1), `${'é'.repeat(MAX_KEY_BYTES / 2)}x`]
+    const longest = ['x'.repeat(MAX_ROUTING_KEY_BYTES), 'é'.repeat(MAX_ROUTING_KEY_BYTES / 2)]
+    const tooLong = [
+      'x'.repeat(MAX_ROUTING_KEY_BYTES + 1),
+      `${'é'.repeat(MAX_ROUTING_KEY_BYTES / 2)}x`,
+    ]
     const table = tableOf(numbered([...longest, ...tooLong]))
     expect(table.size).toBe(longest.length)
     expect(longest.map((key) => lookUp(table, key))).toEqual([0, 1])

@@ -110,8 +110,8 @@ describe('bytes that are not a snapshot', () => {
         const result = openSnapshot(broken(...changes))
         if (!result.ok) return
         for (const key of HOSTILE_KEYS) {
-          const { placement, placementIndex } = decide(result.value, key)
-          expect(placement).toBe(result.value.placements[placementIndex])
+          const { placement } = decide(result.value, key)
+          expect(result.value.placements).toContain(placement)
         }
       }),
       { numRuns: 3000 },

@@ -78,8 +78,8 @@ describe('an error in a document of the baseline', () => {
       ['/placements/tier1/circuit_breaker/timeout wrong_type'],
     ],
     [
-      'a threshold of 0',
-      aBaseline({}, { circuit_breaker: { failure_threshold: 0 } }),
+      'a negative threshold',
+      aBaseline({}, { circuit_breaker: { failure_threshold: -1 } }),
       ['/placements/tier1/circuit_breaker/failure_threshold out_of_range'],
     ],
     [

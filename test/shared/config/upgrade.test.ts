@@ -41,6 +41,18 @@ describe('the demo of the baseline', () => {
 })
 
 describe('a document of the baseline', () => {
+  test('leaves out what it sets to zero', () => {
+    const zero = {
+      circuit_breaker: { failure_threshold: 0, timeout: '0s' },
+      health_check: { path: '', interval: '0s', timeout: '0' },
+      concurrency_limit: 0,
+      max_request_body_bytes: 0,
+    }
+    expect(placementOf(zero)).toEqual(placementOf({ health_check: {} }))
+    const zeroNumbers = { circuit_breaker: { timeout: 0 }, health_check: { interval: 0 } }
+    expect(placementOf(zeroNumbers)).toEqual(placementOf({ health_check: {} }))
+  })
+
   test('keeps the behaviour of the baseline where schema 1 has other defaults', () => {
     expect(placementOf({})?.circuitBreaker).toEqual({
       consecutiveFailures: 5,

@@ -21,9 +21,22 @@ const ERROR_TYPES = new Set([
 
 describe('the problem catalogue', () => {
   it.each(codes)('H14 %s has a page, an error status and an error type of RFC 9209', (code) => {
-    expect(existsSync(fileURLToPath(new URL(`../../../docs/problems/${code}.md`, import.meta.url).href))).toBe(true)
+    expect(
+      existsSync(fileURLToPath(new URL(`../../../docs/problems/${code}.md`, import.meta.url).href)),
+    ).toBe(true)
     expect(PROBLEMS[code].status).toBeGreaterThanOrEqual(400)
     expect(ERROR_TYPES.has(PROBLEMS[code].proxyError)).toBe(true)
+  })
+
+  it.each<[ProblemCode, string]>([
+    ['missing_routing_key', 'Missing Routing Key'],
+    ['body_too_large', 'Request Entity Too Large'],
+    ['concurrency_limit', 'Too Many Requests'],
+    ['upstream_invalid', 'Bad Gateway'],
+    ['upstream_timeout', 'Gateway Timeout'],
+    ['invalid_json', 'Invalid JSON'],
+  ])('H14 %s has the title %s', (code, title) => {
+    expect(PROBLEMS[code].title).toBe(title)
   })
 
   it('H14 prints the members of RFC 9457, the code and what the refusal adds', () => {
