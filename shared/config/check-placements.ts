@@ -6,7 +6,7 @@ import { reportIssues } from './issues.ts'
 import type { Json, JsonObject } from './json.ts'
 import { MAX_PLACEMENT_NAME_LENGTH } from './limits.ts'
 import { toPlain } from './plain.ts'
-import { PLACEMENT } from './schema.ts'
+import { placementSchema } from './schema.ts'
 import type { Endpoint } from './snapshot.ts'
 
 /** Printable ASCII: a name travels in the header X-Routed-To and in paths. */
@@ -55,7 +55,7 @@ function checkPlacement(
   findings: Findings,
 ): PlacementConfig | null {
   const plain = toPlain(raw)
-  const read = PLACEMENT.safeParse(plain, { reportInput: true })
+  const read = placementSchema().safeParse(plain, { reportInput: true })
   if (!read.success) reportIssues(findings, path, read.error.issues)
   const listed = raw instanceof Map ? toPlain(raw.get('endpoints') ?? null) : null
   const list: readonly unknown[] = Array.isArray(listed) ? listed : []

@@ -9,7 +9,7 @@ import { identify, readKeySource } from './key-source.ts'
 import { MAX_PLACEMENTS, MAX_ROUTING_KEY_BYTES, MAX_ROUTING_KEYS } from './limits.ts'
 import { collectNames, type Names } from './names.ts'
 import { isObject, toPlain } from './plain.ts'
-import { DOCUMENT, type Document } from './schema.ts'
+import { type Document, documentSchema } from './schema.ts'
 import type { KeySource } from './snapshot.ts'
 
 /**
@@ -40,7 +40,7 @@ function checkFields(document: JsonObject, findings: Findings): Document | null 
   const fields = new Map(document)
   fields.delete('routingTable')
   fields.delete('placements')
-  const read = DOCUMENT.safeParse(toPlain(fields), { reportInput: true })
+  const read = documentSchema().safeParse(toPlain(fields), { reportInput: true })
   if (read.success) return read.data
   reportIssues(findings, [], read.error.issues)
   return null

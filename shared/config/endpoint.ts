@@ -4,7 +4,7 @@ import { type Findings, type Path, quote } from './findings.ts'
 import { nameType, reportIssues } from './issues.ts'
 import { MAX_URL_LENGTH } from './limits.ts'
 import { isFields } from './plain.ts'
-import { ENDPOINT, type EndpointDocument } from './schema.ts'
+import { type EndpointDocument, endpointSchema } from './schema.ts'
 import type { Endpoint } from './snapshot.ts'
 import { suggest } from './suggest.ts'
 
@@ -49,7 +49,7 @@ export function readEndpoint(
   if (!isFields(raw)) {
     return report('wrong_type', `must be a URL or an object, not ${nameType(raw)}`)
   }
-  const read = ENDPOINT.safeParse(raw, { reportInput: true })
+  const read = endpointSchema().safeParse(raw, { reportInput: true })
   if (read.success) return readFields(read.data, context, report)
   reportIssues(findings, path, read.error.issues)
   if (typeof raw['url'] === 'string') readUrl({ url: raw['url'] }, context, report, 'url')

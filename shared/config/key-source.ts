@@ -2,7 +2,7 @@ import { fail, type Result, succeed } from '../result.ts'
 import type { Findings, Path } from './findings.ts'
 import { nameType, reportIssues } from './issues.ts'
 import { isFields } from './plain.ts'
-import { KEY_SOURCE } from './schema.ts'
+import { keySourceSchema } from './schema.ts'
 import type { KeySource } from './snapshot.ts'
 
 /** RFC 9110 section 5.6.2. */
@@ -22,7 +22,7 @@ export function readKeySource(raw: unknown, path: Path, findings: Findings): Key
     findings.add([...path, 'claim'], 'not_available', '"claim" needs authentication, which is off')
     return null
   }
-  const read = KEY_SOURCE.safeParse(raw, { reportInput: true })
+  const read = keySourceSchema().safeParse(raw, { reportInput: true })
   if (!read.success) {
     reportIssues(findings, path, read.error.issues)
     return null

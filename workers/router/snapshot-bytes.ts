@@ -5,6 +5,7 @@ import {
   readPayload,
   type Snapshot,
 } from '../../shared/config/snapshot.ts'
+import { printHex } from '../../shared/hex.ts'
 import type { RefreshReply, SnapshotStream } from '../../shared/rpc/coordinator.ts'
 import { withDeadline } from './deadline.ts'
 
@@ -53,10 +54,6 @@ async function hashInBlocks(bytes: Uint8Array): Promise<string> {
   }
   await writer.close()
   return printHex(new Uint8Array(await stream.digest))
-}
-
-function printHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**
