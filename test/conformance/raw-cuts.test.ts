@@ -71,30 +71,33 @@ describe.each(['cell', 'counted', 'slotted'])('to the placement %s', (key) => {
     ['a fresh', false],
     ['a reused', true],
   ])('over %s connection', (_, isReused) => {
-    test.each(CUTS)('$name: the cell sees no complete message, the log says client abort', async (cut) => {
-      if (isReused) await warmUp(key)
-      const id = makeRequestId()
-      const connection = await openRaw(bench.port)
-      await connection.send(head(key, id, cut.framing))
-      await waitFor('the head upstream', () => bench.upstream.messages.length === 1)
-      await connection.send(cut.part)
-      await waitFor(
-        'the part upstream',
-        () => textOf(bench.upstream.messages[0]).length >= readPart(cut).length,
-      )
-      await cut.end(connection)
-      await waitFor('the end', () => bench.upstream.connections[0]?.ending !== 'open')
-      expect(bench.upstream.connections).toHaveLength(1)
-      if (cut.answered) expectRefusal(await connection.answer(), 400, 'invalid_request')
+    test.each(CUTS)(
+      '$name: the cell sees no complete message, the log says client abort',
+      async (cut) => {
+        if (isReused) await warmUp(key)
+        const id = makeRequestId()
+        const connection = await openRaw(bench.port)
+        await connection.send(head(key, id, cut.framing))
+        await waitFor('the head upstream', () => bench.upstream.messages.length === 1)
+        await connection.send(cut.part)
+        await waitFor(
+          'the part upstream',
+          () => textOf(bench.upstream.messages[0]).length >= readPart(cut).length,
+        )
+        await cut.end(connection)
+        await waitFor('the end', () => bench.upstream.connections[0]?.ending !== 'open')
+        expect(bench.upstream.connections).toHaveLength(1)
+        if (cut.answered) expectRefusal(await connection.answer(), 400, 'invalid_request')
 
-      const seen = await listUpstream(bench)
-      expect(seen.map((message) => [message.startLine, message.state])).toEqual([
-        ['POST /cut HTTP/1.1', 'incomplete'],
-      ])
-      expect(`${readPart(cut)}abc`).toContain(textOf(seen[0]))
-      expect(await bench.logLine(id)).toMatchObject({ status_code: 499, attempts: 1 })
-      connection.reset()
-    })
+        const seen = await listUpstream(bench)
+        expect(seen.map((message) => [message.startLine, message.state])).toEqual([
+          ['POST /cut HTTP/1.1', 'incomplete'],
+        ])
+        expect(`${readPart(cut)}abc`).toContain(textOf(seen[0]))
+        expect(await bench.logLine(id)).toMatchObject({ status_code: 499, attempts: 1 })
+        connection.reset()
+      },
+    )
   })
 })
 
