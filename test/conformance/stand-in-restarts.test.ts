@@ -3,7 +3,12 @@ import { getDebugConfig, publish, publishAndWait } from '../support/api.ts'
 import { expectProblem } from '../support/conformance.ts'
 import { type Answer, type Call, open, readAnswer, send } from '../support/http.ts'
 import type { Gate } from '../support/stand-in/orders.ts'
-import { removeReplica, type StoodIn, useStandIns } from '../support/stand-in/pair.ts'
+import {
+  removeColoCache,
+  removeReplica,
+  type StoodIn,
+  useStandIns,
+} from '../support/stand-in/pair.ts'
 import { printDocument, publishNew, readCurrent, readHistory } from './control-plane/ask.ts'
 
 describe('a router that is killed, or starts without its coordinator', () => {
@@ -104,6 +109,8 @@ describe('a router that is killed, or starts without its coordinator', () => {
       await control.waitForQuestions('after-alarm', 1, () => publishNew(target, document))
       const { revision } = await readCurrent(target)
       control.set('refresh', 'throw')
+      await target.kill()
+      removeColoCache(target)
       await target.restart()
       const answer = await send(target, { path: '/cold', key: 'visa' })
       expect([answer.status, answer.headers['x-routed-to']]).toEqual([200, 'tier2'])

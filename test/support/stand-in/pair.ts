@@ -50,7 +50,15 @@ export function useStandIns(): OnEach {
 }
 
 /** The replica of a stopped target, so that its next isolate finds none. */
-export function removeReplica({ kind, stateDirectory }: Target): void {
-  const places = kind === 'start' ? ['v3/kv', 'v3/cache'] : ['replica/snapshot']
-  for (const place of places) rmSync(join(stateDirectory, place), { recursive: true, force: true })
+export function removeReplica(target: Target): void {
+  removeColoCache(target)
+  removeFrom(target, target.kind === 'start' ? 'v3/kv' : 'replica/snapshot')
 }
+
+/** Of `npm start` only: plain workerd has none. What is live in it comes from the coordinator. */
+export function removeColoCache(target: Target): void {
+  if (target.kind === 'start') removeFrom(target, 'v3/cache')
+}
+
+const removeFrom = ({ stateDirectory }: Target, place: string): void =>
+  rmSync(join(stateDirectory, place), { recursive: true, force: true })
