@@ -80,14 +80,15 @@ type Surveyed = 'connection' | 'transfer-encoding' | 'upgrade' | 'via' | 'x-requ
 /** `isEdge`: a trusted edge writes the client's address. Names in lower case, as `Headers` has them. */
 export function surveyNames(names: Iterable<string>, isEdge: boolean): Survey {
   const seen: string[] = []
-  for (const name of names) if (FIRST_LETTERS.has(name.charCodeAt(0))) seen.push(name)
-  return {
-    dropped: seen.filter(
-      (name) => isDroppedFromRequest(name) || (!isEdge && isForgeableAddress(name)),
-    ),
-    trails: seen.filter(isForwardedTrail),
-    has: (name) => seen.includes(name),
+  const dropped: string[] = []
+  const trails: string[] = []
+  for (const name of names) {
+    if (!FIRST_LETTERS.has(name.charCodeAt(0))) continue
+    seen.push(name)
+    if (isDroppedFromRequest(name) || (!isEdge && isForgeableAddress(name))) dropped.push(name)
+    else if (isForwardedTrail(name)) trails.push(name)
   }
+  return { dropped, trails, has: (name) => seen.includes(name) }
 }
 
 /** The fields that `Connection` names and that may be removed for it. */

@@ -10,6 +10,11 @@ export interface Attempt {
   readonly mustSeeEnd: boolean
   /** Settles when it is known how the upload ended; undefined without one. */
   upload: Promise<void> | undefined
+  /** Whose errors are whose: ours until it is sent, the upstream's while we wait for its headers. */
+  phase: 'building' | 'waiting' | 'ended'
+  /** Epoch milliseconds. */
+  sentAt: number
+  headersTimer: ReturnType<typeof setTimeout> | undefined
   /** The deadline of the whole exchange; ended with the answer's body. */
   totalTimer: ReturnType<typeof setTimeout> | undefined
 }
@@ -19,6 +24,9 @@ export const startAttempt = ({ concurrencyLimit, timeouts }: Placement): Attempt
   givenUp: undefined,
   mustSeeEnd: concurrencyLimit !== null || timeouts.idleMs !== null || timeouts.totalMs !== null,
   upload: undefined,
+  sentAt: 0,
+  headersTimer: undefined,
+  phase: 'building',
   totalTimer: undefined,
 })
 

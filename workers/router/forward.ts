@@ -20,76 +20,82 @@ export async function forward(
   decision: Decision,
   admission: Admission,
 ): Promise<Response> {
-  const { placement, slot } = admission
+  const { slot } = admission
   if (slot !== undefined) exchange.request.signal.addEventListener('abort', () => slot.release())
-  const attempt = startAttempt(placement)
+  const attempt = startAttempt(admission.placement)
   try {
     const answer = await send(exchange, snapshot, admission, attempt)
+    endWait(exchange, attempt)
     return passAnswer(exchange, decision, admission, attempt, answer)
   } catch (error) {
+    const isUpstreams = attempt.phase === 'waiting' && !isOwnBug(error, admission)
+    endWait(exchange, attempt)
     slot?.release()
     clearTimeout(attempt.totalTimer)
     attempt.controller.abort() // Also when its answer was refused: nobody will read on.
-    throw error
+    throw isUpstreams ? await classifyFailure(exchange, attempt) : error
   }
 }
 
-async function send(
-  exchange: Exchange,
-  snapshot: Snapshot,
-  { placement, endpointIndex, slot }: Admission,
-  attempt: Attempt,
-): Promise<Response> {
-  const { trail } = exchange
+/** What another Worker threw says nothing; of fetch itself a TypeError says that it was misused. */
+const isOwnBug = (error: unknown, { placement, endpointIndex }: Admission): boolean =>
+  error instanceof TypeError && placement.endpoints[endpointIndex]?.kind === 'url'
+
+function findUpstream(exchange: Exchange, { placement, endpointIndex }: Admission): Upstream {
   const endpoint = placement.endpoints[endpointIndex]
   const upstream = endpoint && openEndpoint(endpoint, exchange.target, exchange.env)
   if (upstream === undefined) throw new Refusal({ code: 'no_endpoint' })
-  trail.endpoint = endpointIndex
-  trail.attempts += 1
-  const sentAt = Date.now()
-  let stopWaiting = () => {}
-  try {
-    const headers = writeUpstreamHeaders(exchange, snapshot)
-    const body = openUpload(exchange, placement.maxRequestBodyBytes, attempt)
-    stopWaiting = limitWait(placement, slot, attempt)
-    return await fetchUpstream(upstream, exchange, headers, body, attempt)
-  } catch (error) {
-    if (upstream.isOverNetwork && error instanceof TypeError) throw error // A bug in this code.
-    throw await classifyFailure(exchange, attempt)
-  } finally {
-    stopWaiting()
-    trail.upstreamMs = Date.now() - sentAt
-  }
+  return upstream
+}
+
+function send(
+  exchange: Exchange,
+  snapshot: Snapshot,
+  admission: Admission,
+  attempt: Attempt,
+): Promise<Response> {
+  const { placement, endpointIndex, slot } = admission
+  const upstream = findUpstream(exchange, admission)
+  exchange.trail.endpoint = endpointIndex
+  exchange.trail.attempts += 1
+  attempt.sentAt = Date.now()
+  const headers = writeUpstreamHeaders(exchange, snapshot)
+  const body = openUpload(exchange, placement.maxRequestBodyBytes, attempt)
+  const sent = fetchUpstream(upstream, exchange, headers, body, attempt)
+  attempt.phase = 'waiting'
+  limitWait(placement, slot, attempt)
+  return sent
+}
+
+/** The headers have come, or there will be none. */
+function endWait({ trail }: Exchange, attempt: Attempt): void {
+  if (attempt.phase === 'waiting') trail.upstreamMs = Date.now() - attempt.sentAt
+  attempt.phase = 'ended'
+  clearTimeout(attempt.headersTimer)
 }
 
 /**
  * Starts the deadlines of a request that is on its way. The one for the response headers begins
- * when the cell has the whole request, however long the client takes to send it. Returns what ends
- * the wait for headers; the total deadline goes on until the answer's body has ended.
+ * when the cell has the whole request, however long the client takes to send it; the total one
+ * goes on until the answer's body has ended.
  */
 function limitWait(
   { timeouts: { headersMs, totalMs } }: Placement,
   slot: Slot | undefined,
   attempt: Attempt,
-): () => void {
+): void {
   const expire = () => giveUp(attempt, { code: 'upstream_timeout' })
   if (totalMs !== null) attempt.totalTimer = setTimeout(expire, totalMs)
   if (attempt.upload === undefined) {
-    const timer = setTimeout(expire, headersMs)
-    return () => clearTimeout(timer)
+    attempt.headersTimer = setTimeout(expire, headersMs)
+    return
   }
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let isAnswered = false
   slot?.holdUntil(Number.POSITIVE_INFINITY)
   void attempt.upload.then(() => {
-    if (isAnswered) return
-    timer = setTimeout(expire, headersMs)
+    if (attempt.phase === 'ended') return
+    attempt.headersTimer = setTimeout(expire, headersMs)
     slot?.holdUntil(Date.now() + headersMs + SLOT_BACKSTOP_MS)
   })
-  return () => {
-    isAnswered = true
-    clearTimeout(timer)
-  }
 }
 
 function fetchUpstream(

@@ -11,11 +11,7 @@ import { must } from './refusal.ts'
  * The hot path. One snapshot from first line to last; each stage needs what the stage above it
  * returned, so the order cannot be got wrong.
  */
-export async function handle(
-  exchange: Exchange,
-  snapshot: Snapshot,
-  router: Router,
-): Promise<Response> {
+export function handle(exchange: Exchange, snapshot: Snapshot, router: Router): Promise<Response> {
   const { headers, target, trail } = exchange
   trail.revision = snapshot.revision
   trail.routingKey = must(identify(snapshot, { headers, target }))

@@ -1,5 +1,6 @@
 import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
+import type { Target } from '../../shared/routing/path.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A name or an address with an optional port (RFC 9112 section 3.2): no list, path or user info. */
@@ -18,16 +19,24 @@ const refuse = (detail: string) => fail({ code: 'invalid_request', detail } as c
 export function refuseUnclearForm(exchange: Exchange): Result<undefined, Problem> {
   const { headers, method, survey, target } = exchange
   const host = headers.get('host')
-  const namesOneHost = host === null || HOST.test(host)
-  // They differ in letter case, a trailing dot, or a target in asterisk form ("http://a*").
-  const isTargetClear = host === target.authority || HOST.test(target.authority)
-  if (!namesOneHost || !isTargetClear) return refuse('Host or the request target names no one host')
-  if (LOOKS_NUMERIC.test(target.host) && !URL.canParse(`http://${target.authority}`))
-    return refuse('Host is no address')
+  if (host !== target.authority || host !== lastClearHost) {
+    if (!namesOneHost(host, target)) return refuse('Host or the request target names no one host')
+    if (host === target.authority) lastClearHost = host
+  }
   if (!survey.has('transfer-encoding')) return ACCEPTED
   if (headers.get('transfer-encoding')?.toLowerCase() !== 'chunked')
     return refuse('Transfer-Encoding is not chunked alone')
   if (method === 'GET' || method === 'HEAD')
     return refuse(`A body of ${method} needs Content-Length: in chunks it would not reach the cell`)
   return ACCEPTED
+}
+
+/** Most requests of an isolate name the host that the one before named. */
+let lastClearHost: string | undefined
+
+/** Header and target differ in letter case, a trailing dot, or an asterisk form ("http://a*"). */
+function namesOneHost(host: string | null, { authority, host: name }: Target): boolean {
+  if (host !== null && !HOST.test(host)) return false
+  if (host !== authority && !HOST.test(authority)) return false
+  return !LOOKS_NUMERIC.test(name) || URL.canParse(`http://${authority}`)
 }
