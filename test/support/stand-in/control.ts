@@ -23,6 +23,8 @@ export interface Control {
   readonly questions: readonly Question[]
   /** From now on. Whoever hangs at the gate is told to throw. */
   set(gate: Gate, mode: Mode): void
+  /** Everything passes again, and no document waits. */
+  reset(): void
   /** The object publishes it by itself at its next refresh: no isolate hears of it before. */
   publishAtNextRefresh(document: string): void
   /** Does the work, and waits until the gate was asked `count` times more than before it. */
@@ -32,19 +34,14 @@ export interface Control {
 
 /** The server that a stand-in coordinator asks what to do. Everything passes until told otherwise. */
 export async function startControl(): Promise<Control> {
-  const modes: Record<Gate, Mode> = {
-    refresh: 'pass',
-    'before-publish': 'pass',
-    'after-publish': 'pass',
-    'before-alarm': 'pass',
-    'after-alarm': 'pass',
-  }
+  const modes = new Map<Gate, Mode>()
   const turns = new Map<string, number>()
   const questions: Question[] = []
   const hanging = new Map<ServerResponse, Gate>()
   let document: string | undefined
 
   const answer = (response: ServerResponse, order: Order) => response.end(JSON.stringify(order))
+  const release = (response: ServerResponse) => answer(response, { act: 'throw', turn: 0 })
   const decide = (gate: Gate, mode: Order['act']): Order => {
     const turn = turns.get(`${gate} ${mode}`) ?? 0
     turns.set(`${gate} ${mode}`, turn + 1)
@@ -57,7 +54,7 @@ export async function startControl(): Promise<Control> {
   const server = createServer((message, response) => {
     const query = new URL(message.url ?? '/', 'http://control').searchParams
     const gate = query.get('gate') as Gate
-    const mode = modes[gate]
+    const mode = modes.get(gate) ?? 'pass'
     const life = query.get('life') ?? ''
     questions.push({ gate, mode, life, revision: Number(query.get('revision')), at: Date.now() })
     if (mode !== 'hang') return answer(response, decide(gate, mode))
@@ -71,9 +68,13 @@ export async function startControl(): Promise<Control> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     questions,
     set: (gate, mode) => {
-      modes[gate] = mode
-      for (const [response, hangsAt] of hanging)
-        if (hangsAt === gate) answer(response, { act: 'throw', turn: 0 })
+      modes.set(gate, mode)
+      for (const [response, hangsAt] of hanging) if (hangsAt === gate) release(response)
+    },
+    reset: () => {
+      modes.clear()
+      document = undefined
+      for (const response of hanging.keys()) release(response)
     },
     publishAtNextRefresh: (text) => {
       document = text

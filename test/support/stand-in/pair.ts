@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { type Fixture, startFixture } from '../fixture.ts'
 import { startTarget, TARGET_KINDS, type Target, type TargetKind } from '../targets.ts'
 import { type Control, startControl } from './control.ts'
@@ -28,6 +28,10 @@ export function useStandIns(): OnEach {
       started.push({ kind, one: { target, fixture, control } })
     })
     await Promise.all(starting)
+  })
+  // What a failed test left set would fail all that follow.
+  beforeEach(() => {
+    for (const { one } of started) one.control.reset()
   })
   afterAll(async () => {
     for (const { one } of started) {
