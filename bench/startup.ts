@@ -7,7 +7,7 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { measureLocalBuild, measureWrangler } from './support/bundle-size.ts'
+import { measureBuild, measureWrangler } from './support/bundle-size.ts'
 import { readCpuNs } from './support/cpu-time.ts'
 import {
   bundleVariants,
@@ -37,6 +37,7 @@ const VARIANTS: readonly Variant[] = [
     flags: FLAGS,
     bindings: ['(name = "UPSTREAM", text = "")'],
   },
+  { name: 'data-plane', entry: 'bench/workers/data-plane.ts', flags: FLAGS, isRouter: true },
   { name: 'router', entry: ROUTER_ENTRY, flags: FLAGS, isRouter: true },
 ]
 
@@ -96,7 +97,11 @@ const overEmpty = (name: string) => ({
   minimum: Math.min(...cpuOf(name)) - Math.min(...cpuOf('empty')),
 })
 const { size, shares } = measureWrangler(directory)
-const local = await measureLocalBuild(directory)
+const builds = [
+  size,
+  await measureBuild('scripts/build.ts', 'workers/index.ts', directory),
+  await measureBuild('data-plane', 'bench/workers/data-plane.ts', directory),
+]
 const router = overEmpty('router')
 const rows = [...starts].map(([name, list]) => [
   name,
@@ -110,11 +115,11 @@ const text = `## Start and size
 
 ${printTable(['Worker', 'first answer, ms', 'CPU ms, median', 'minimum', 'over empty: medians', 'over empty: minima'], rows)}
 
-${runs} starts each, interleaved (one more thrown away): CPU of the whole process from its start to the first answer of \`/health\`. \`empty-object\` has the router's bindings and an empty class for them.
+${runs} starts each, interleaved (one more thrown away): CPU of the whole process from its start to the first answer of \`/health\`. \`empty-object\` has the router's bindings and an empty class for them; \`data-plane\` is the router without admin API and coordinator.
 
 ${printTable(
   ['bundle', 'KiB', 'gzip -9, KiB'],
-  [size, local].map((one) => [one.name, printKiB(one.bytes), printKiB(one.gzipBytes)]),
+  builds.map((one) => [one.name, printKiB(one.bytes), printKiB(one.gzipBytes)]),
 )}
 
 ${printTable(
@@ -129,8 +134,7 @@ ${printTable(
 deliver('startup', text, {
   runs,
   starts: Object.fromEntries(starts),
-  size,
-  local,
+  builds,
   shares: Object.fromEntries(shares),
 })
 process.exit(0)

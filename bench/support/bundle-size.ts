@@ -52,10 +52,15 @@ export function measureWrangler(directory: string): {
   }
 }
 
-export async function measureLocalBuild(directory: string): Promise<BundleSize> {
-  const file = join(directory, 'local.js')
-  await bundle('workers/index.ts', file)
-  return measure('scripts/build.ts', [file])
+/** The bundle of one entry point, made as for plain workerd. */
+export async function measureBuild(
+  name: string,
+  entry: string,
+  directory: string,
+): Promise<BundleSize> {
+  const file = join(directory, 'build.js')
+  await bundle(entry, file)
+  return measure(name, [file])
 }
 
 /** Bytes in the output per package or per folder of ours, largest first. */
