@@ -3,7 +3,7 @@
  * ways, with Content-Length and chunked: throughput, CPU time per GB, growth of memory over a
  * small body. Interleaved, median of the runs.
  *
- *   node bench/streaming.ts [--runs 3] [--mib 1024] [--quick]
+ *   node bench/streaming.ts [--runs 7] [--mib 1024] [--quick]
  */
 import { parseArgs } from 'node:util'
 import { forkPeer, stop } from './support/children.ts'
@@ -23,7 +23,7 @@ import type { Transfer, TransferResult } from './support/stream-client.ts'
 
 const { values } = parseArgs({
   options: {
-    runs: { type: 'string', default: '3' },
+    runs: { type: 'string', default: '7' },
     mib: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
