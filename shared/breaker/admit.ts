@@ -1,0 +1,107 @@
+import { admitLocally, type LocalBreaker, type LocalSettings, startLocalBreaker } from './local.ts'
+import type { RampSettings } from './settings.ts'
+import { type BreakerView, isNewerView, readWeight } from './view.ts'
+
+/** What an isolate holds of a placement's breaker. Changed in place; no time in it is another's. */
+export interface IsolateBreaker {
+  view: BreakerView | undefined
+  receivedAt: number
+  permit: HeldPermit | undefined
+  /** While the breaker's object is away: the next request that finds out by itself. */
+  selfProbeAt: number
+  readonly local: LocalBreaker
+}
+
+export interface HeldPermit {
+  readonly id: string
+  readonly generation: number
+  readonly expiresAt: number
+}
+
+export interface AdmitSettings {
+  readonly local: LocalSettings
+  readonly ramp: RampSettings
+}
+
+/** A view says nothing any more, in milliseconds after it came. */
+const EXPIRE_MS = 120_000
+/** An open view that nobody renews is doubted, but not before this age … */
+const FRESH_MS = 15_000
+/** … and so long after it should have been half open. */
+const GRACE_MS = 5_000
+const SELF_PROBE_MS = 5_000
+
+export const startIsolateBreaker = (): IsolateBreaker => ({
+  view: undefined,
+  receivedAt: 0,
+  permit: undefined,
+  selfProbeAt: 0,
+  local: startLocalBreaker(),
+})
+
+/** False: what is held is as new. */
+export function applyView(one: IsolateBreaker, view: BreakerView, now: number): boolean {
+  // The same view again: its durations are fresher, and the object is alive.
+  const isSame = view.epoch === one.view?.epoch && view.version === one.view.version
+  if (!isSame && !isNewerView(view, one.view)) return false
+  one.view = view
+  one.receivedAt = now
+  return !isSame
+}
+
+/**
+ * allow: like any request. probe: under the permit held. self_probe: alone, because nobody says
+ * whether the placement works again. deny: not here.
+ */
+export type Admittance = 'allow' | 'probe' | 'self_probe' | 'deny'
+
+/**
+ * The isolate's decision, from memory alone. `keyShare`: the routing key's hash as a number from 0
+ * up to 1. `isSafe`: it may be repeated elsewhere if it fails.
+ */
+export function admit(
+  one: IsolateBreaker,
+  settings: AdmitSettings,
+  now: number,
+  keyShare: number,
+  isSafe: boolean,
+): Admittance {
+  const { view } = one
+  if (view?.isForced && now - one.receivedAt <= EXPIRE_MS)
+    return view.phase === 'open' ? 'deny' : 'allow'
+  const byView = admitByView(one, settings, now, keyShare, isSafe)
+  if (byView !== 'allow') return byView
+  const locally = admitLocally(one.local, settings.local, now)
+  return locally === 'probe' ? 'self_probe' : locally
+}
+
+function admitByView(
+  one: IsolateBreaker,
+  settings: AdmitSettings,
+  now: number,
+  keyShare: number,
+  isSafe: boolean,
+): Admittance {
+  const { view, receivedAt } = one
+  if (view === undefined || view.phase === 'closed') return 'allow'
+  const ageMs = now - receivedAt
+  if (ageMs > EXPIRE_MS) return probeOneself(one, now)
+  if (view.phase === 'recovering')
+    return keyShare < readWeight(view, view.rampedMs + ageMs, settings.ramp) ? 'allow' : 'deny'
+  if (isSafe && takePermit(one, view, now)) return 'probe'
+  const isOverdue = view.phase === 'open' && ageMs > view.leftMs + GRACE_MS
+  return isOverdue && ageMs > FRESH_MS ? probeOneself(one, now) : 'deny'
+}
+
+function takePermit(one: IsolateBreaker, view: BreakerView, now: number): boolean {
+  const { permit } = one
+  if (permit === undefined || permit.generation !== view.generation) return false
+  one.permit = undefined
+  return now < permit.expiresAt
+}
+
+function probeOneself(one: IsolateBreaker, now: number): Admittance {
+  if (now < one.selfProbeAt) return 'deny'
+  one.selfProbeAt = now + SELF_PROBE_MS
+  return 'self_probe'
+}
