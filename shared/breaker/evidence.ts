@@ -57,8 +57,8 @@ export function addBatch(
   evidence.lastSampleAt = now
   evidence.streak = succeeded > 0 ? batch.trailingFailures : evidence.streak + failed
   if (batch.isBeacon) addBeacon(evidence.baseline, now, (succeeded + failed) * weight)
-  expire(evidence.window, settings, now)
   addSample(evidence.window, settings, { at, reporter, weight, counts })
+  expire(evidence.window, settings, now)
 }
 
 function sum(counts: readonly KeyCounts[], read: (one: KeyCounts) => number): number {

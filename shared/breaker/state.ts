@@ -123,7 +123,7 @@ function keepOpen(
   random: number,
 ): BreakerState {
   const grownMs = firstMs * multiplier ** (Math.max(1, state.openings) - 1)
-  const openMs = Math.min(maxMs, grownMs) * (1 - jitter * random)
+  const openMs = Math.round(Math.min(maxMs, grownMs) * (1 - jitter * random))
   return { ...begin(state, 'open', at), openUntil: at + openMs }
 }
 

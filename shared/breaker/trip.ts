@@ -102,20 +102,19 @@ function hasQuorum({ rules, buckets }: Case, kind: keyof Reporters): boolean {
 }
 
 /**
- * Leave one out: without the key that suffers most, is it still so? Requests of one tenant that
- * kill every answer must not take a shared placement from the others. When the others say too
- * little, only failures that no request can cause by its content decide.
+ * Leave one out: without any one key, is it still so? Requests of one tenant that kill every
+ * answer must not take a shared placement from the others. When the others say too little, only
+ * failures that no request can cause by its content decide.
  */
 function isOfAll(one: Case, kind: 'failed' | 'slow' | 'hard', rate: number): boolean {
   const { rules, total } = one
-  const byKey = sumByKey(one.buckets)
-  if (byKey.size === 1) return true
-  let worst = startTally()
-  for (const tally of byKey.values()) if (tally[kind] > worst[kind]) worst = tally
-  const restCalls = total.calls - worst.calls
-  if (restCalls < rules.restMinimum)
+  const keys = [...sumByKey(one.buckets).values()]
+  if (keys.length === 1) return true
+  return keys.every((left) => {
+    const restCalls = total.calls - left.calls
+    if (restCalls >= rules.restMinimum) return (total[kind] - left[kind]) / restCalls >= rate
     return kind !== 'slow' && total.hard / total.calls >= rules.failureRate
-  return (total[kind] - worst[kind]) / restCalls >= rate
+  })
 }
 
 function sumByKey(buckets: readonly Bucket[]): Map<string, Tally> {
