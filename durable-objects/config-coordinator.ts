@@ -24,6 +24,7 @@ import { listBindings } from './bindings.ts'
 import { clipForAnswer } from './clip-changes.ts'
 import { log } from './log.ts'
 import { forget, prune, replicate } from './maintenance.ts'
+import { configureBreakers, isUnconfigured } from './placements.ts'
 import {
   type Draft,
   isOutdated,
@@ -50,6 +51,8 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
   readonly #sql = this.ctx.storage.sql
   readonly #settings: Settings = parseSettings(this.env).settings
   readonly #replica = openReplica(this.env)
+  /** The binding may be absent: then every isolate is on its own. */
+  readonly #hasBreakers = 'BREAKER' in this.env
   readonly #queue: AlarmQueue
   #load = emptyLoad
 
@@ -65,7 +68,10 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
         }),
       prune: (now) => prune(ctx.storage, now),
       forget: (now) => forget(ctx.storage, now),
+      configure: () =>
+        configureBreakers(this.#sql, (placement) => env.BREAKER.getByName(placement)),
     })
+    if (this.#hasBreakers && isUnconfigured(this.#sql)) this.#queue.mark('configure', Date.now())
     this.#queue.arm()
     if (isOutdated(this.#sql)) void ctx.blockConcurrencyWhile(() => this.#renew())
   }
@@ -191,6 +197,7 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
     const revision = readHead(this.#sql)?.revision
     if (revision === undefined || revision === before) return
     if (this.#replica !== undefined) this.#queue.mark('replicate', now)
+    if (this.#hasBreakers) this.#queue.mark('configure', now)
     if (listPrunable(this.#sql, revision, 1).length > 0) this.#queue.mark('prune', now)
   }
 

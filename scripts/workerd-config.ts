@@ -38,7 +38,9 @@ const router :Workerd.Worker = (
   modules = [(name = "router.js", esModule = embed ${quote(layout.routerBundle)})],
   ${COMPATIBILITY},
   compatibilityFlags = ["enable_request_signal"],
-${coordinator ? '' : `${printNamespace()}\n`}  bindings = [
+${printNamespaces(coordinator ? [BREAKER] : [CONFIG, BREAKER])}
+  bindings = [
+    (name = "BREAKER", durableObjectNamespace = "CircuitBreaker"),
     (name = "CONFIG", durableObjectNamespace = ${coordinator ? `(className = "ConfigCoordinator", serviceName = ${quote(coordinator.service)})` : '"ConfigCoordinator"'}),
 ${printBindings(layout)}
   ]
@@ -47,8 +49,11 @@ ${coordinator ? printCoordinator(layout, coordinator.bundle) : ''}
 ${layout.cells.map((cell) => printCell(cell, layout.cellBundle)).join('\n')}`
 }
 
-function printNamespace(): string {
-  return `  durableObjectNamespaces = [(className = "ConfigCoordinator", uniqueKey = "cellway-config", enableSql = true)],
+const CONFIG = '(className = "ConfigCoordinator", uniqueKey = "cellway-config", enableSql = true)'
+const BREAKER = '(className = "CircuitBreaker", uniqueKey = "cellway-breaker", enableSql = true)'
+
+function printNamespaces(namespaces: readonly string[]): string {
+  return `  durableObjectNamespaces = [${namespaces.join(', ')}],
   durableObjectStorage = (localDisk = "objects"),`
 }
 
@@ -68,7 +73,7 @@ function printCoordinator(layout: WorkerdLayout, bundle: string): string {
 const coordinator :Workerd.Worker = (
   modules = [(name = "coordinator.js", esModule = embed ${quote(bundle)})],
   ${COMPATIBILITY},
-${printNamespace()}
+${printNamespaces([CONFIG])}
   bindings = [
 ${printBindings(layout)}
   ]

@@ -4,6 +4,7 @@ import { createAdminApp } from './admin/app.ts'
 import { isAdminCredential } from './admin/auth.ts'
 import { bootstrap } from './bootstrap.ts'
 import { createRouterApp } from './router/app.ts'
+import { createBreakers } from './router/breakers.ts'
 import { toOwnRequest } from './router/exchange.ts'
 import { createRouter } from './router/router.ts'
 import { createSources } from './router/snapshot-sources.ts'
@@ -12,8 +13,10 @@ import { readClientAddress } from './router/upstream-request.ts'
 import { readSettings } from './settings.ts'
 
 /** The composition root: the only place where the two planes and the Durable Objects meet. */
+export { CircuitBreaker } from '../durable-objects/circuit-breaker.ts'
 export { ConfigCoordinator } from '../durable-objects/config-coordinator.ts'
 
+const breakers = createBreakers()
 const snapshots = createSnapshotCache()
 const connect = (env: Env) => createSources(env, { replica: openReplica(env), bootstrap })
 
@@ -25,7 +28,7 @@ const admin = createAdminApp({
   clientAddress: (request, env) => readClientAddress(request, readSettings(env)) ?? 'unknown',
 })
 
-export default createRouterApp(createRouter(snapshots, connect), {
+export default createRouterApp(createRouter(snapshots, breakers, connect), {
   serve: (exchange) => admin.fetch(toOwnRequest(exchange), exchange.env, exchange.ctx),
   isAdminCredential: ({ request, env }) => isAdminCredential(request, env),
 }) satisfies ExportedHandler<Env>

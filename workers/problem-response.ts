@@ -15,6 +15,7 @@ export function toProblemResponse(problem: Problem, requestId: string, revision:
   })
   if (problem.retryAfterSeconds !== undefined)
     headers.set('retry-after', String(problem.retryAfterSeconds))
+  if (problem.circuitState !== undefined) headers.set('x-circuit-state', problem.circuitState)
   if (problem.allow !== undefined) headers.set('allow', problem.allow)
   if (status === 401) headers.set('www-authenticate', 'Bearer')
   return new Response(printProblem(problem, requestId), { status, headers })

@@ -113,7 +113,7 @@ ${variants.map((variant, i) => printWorker(variant, i)).join('\n')}`
 }
 
 const keepsObjects = (variant: Variant): boolean =>
-  variant.hasObjects === true || (variant.isRouter === true && variant.coordinator === undefined)
+  variant.hasObjects === true || variant.isRouter === true
 
 function printDisks(variant: Variant, i: number, directory: string): string[] {
   const storage = variant.storage ?? join(directory, variant.name)
@@ -131,7 +131,7 @@ function printWorker(variant: Variant, i: number): string {
     ...(variant.isRouter ? printRouterBindings(variant, i) : []),
   ]
   const objects = `
-  durableObjectNamespaces = [(className = "ConfigCoordinator", uniqueKey = "bench-${variant.name}", enableSql = true)],
+  durableObjectNamespaces = [${printNamespaces(variant)}],
   durableObjectStorage = (localDisk = "objects${i}"),`
   return `const worker${i} :Workerd.Worker = (
   modules = [(name = "main.js", esModule = embed ${quote(`${variant.name}.js`)})],
@@ -141,6 +141,14 @@ function printWorker(variant: Variant, i: number): string {
 );`
 }
 
+/** A router has its breakers beside it; its coordinator may be elsewhere. */
+function printNamespaces({ name, coordinator, isRouter }: Variant): string {
+  const print = (className: string) =>
+    `(className = "${className}", uniqueKey = "bench-${name}-${className}", enableSql = true)`
+  const own = coordinator === undefined ? [print('ConfigCoordinator')] : []
+  return [...own, ...(isRouter ? [print('CircuitBreaker')] : [])].join(', ')
+}
+
 function printRouterBindings({ coordinator }: Variant, i: number): string[] {
   const namespace =
     coordinator === undefined
@@ -148,6 +156,7 @@ function printRouterBindings({ coordinator }: Variant, i: number): string[] {
       : `(className = "ConfigCoordinator", serviceName = ${quote(coordinator)})`
   return [
     `(name = "CONFIG", durableObjectNamespace = ${namespace})`,
+    '(name = "BREAKER", durableObjectNamespace = "CircuitBreaker")',
     `(name = "REPLICA", service = "replica${i}")`,
     '(name = "PLATFORM", text = "workerd")',
     '(name = "ENVIRONMENT", text = "local")',

@@ -2,4 +2,5 @@
 import { DurableObject } from 'cloudflare:workers'
 
 export class ConfigCoordinator extends DurableObject {}
+export class CircuitBreaker extends DurableObject {}
 export default { fetch: () => new Response('{"status":"ok"}') }

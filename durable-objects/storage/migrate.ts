@@ -21,6 +21,7 @@ const MIGRATIONS: readonly string[] = [
   'ALTER TABLE documents ADD COLUMN lengthBytes INTEGER NOT NULL DEFAULT 0;' +
     'UPDATE documents SET lengthBytes =' +
     "(SELECT sum(length(bytes)) FROM chunks WHERE owner = 'document/' || checksum)",
+  'CREATE TABLE placements (name TEXT PRIMARY KEY, config TEXT NOT NULL)',
 ]
 
 /**

@@ -30,6 +30,8 @@ const FRESH_MS = 15_000
 /** … and so long after it should have been half open. */
 const GRACE_MS = 5_000
 const SELF_PROBE_MS = 5_000
+/** A permit that no repeatable request has used goes to any request, so long before it lapses. */
+const LAST_CALL_MS = 2_500
 
 export const startIsolateBreaker = (): IsolateBreaker => ({
   view: undefined,
@@ -88,14 +90,16 @@ function admitByView(
   if (ageMs > EXPIRE_MS) return probeOneself(one, now)
   if (view.phase === 'recovering')
     return keyShare < readWeight(view, view.rampedMs + ageMs, settings.ramp) ? 'allow' : 'deny'
-  if (isSafe && takePermit(one, view, now)) return 'probe'
+  if (takePermit(one, view, now, isSafe)) return 'probe'
   const isOverdue = view.phase === 'open' && ageMs > view.leftMs + GRACE_MS
   return isOverdue && ageMs > FRESH_MS ? probeOneself(one, now) : 'deny'
 }
 
-function takePermit(one: IsolateBreaker, view: BreakerView, now: number): boolean {
+/** Where no request may be repeated, one that may not has to find out in the end. */
+function takePermit(one: IsolateBreaker, view: BreakerView, now: number, isSafe: boolean): boolean {
   const { permit } = one
   if (permit === undefined || permit.generation !== view.generation) return false
+  if (!isSafe && now < permit.expiresAt - LAST_CALL_MS) return false
   one.permit = undefined
   return now < permit.expiresAt
 }

@@ -92,6 +92,11 @@ export function releaseLocalProbe(local: LocalBreaker): void {
   local.probingUntil = 0
 }
 
+/** A probe under a permit found that the placement answers. */
+export function closeLocally(local: LocalBreaker): void {
+  Object.assign(local, startLocalBreaker())
+}
+
 function settleLocalProbe(
   local: LocalBreaker,
   settings: LocalSettings,
@@ -100,7 +105,7 @@ function settleLocalProbe(
 ): void {
   if (local.probingUntil === 0) return // Sent before it opened.
   if (hasFailed) openLocally(local, settings, now)
-  else Object.assign(local, startLocalBreaker())
+  else closeLocally(local)
 }
 
 function openLocally(local: LocalBreaker, settings: LocalSettings, now: number): void {

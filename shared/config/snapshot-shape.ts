@@ -1,10 +1,16 @@
-import type { Endpoint, KeySource, Placement, SnapshotMeta } from './snapshot.ts'
+import type {
+  CircuitBreakerSettings,
+  Endpoint,
+  HealthCheckSettings,
+  KeySource,
+  Placement,
+  SnapshotMeta,
+} from './snapshot.ts'
 
 /**
  * Tells whether parsed JSON has the shape of a snapshot's meta, so that nothing read from it later
  * can throw. Ranges are the schema's business; this is about bytes of a broken or foreign store.
- * Each shape names every field of its type, or it does not compile; what is inside of settings that
- * are not in effect is not looked at.
+ * Each shape names every field of its type, or it does not compile.
  */
 type Check = (value: unknown) => boolean
 
@@ -73,6 +79,34 @@ const isEndpoint = anyOf(
   }),
 )
 
+const isCircuitBreaker = shape<CircuitBreakerSettings>({
+  consecutiveFailures: nullOr(isCount),
+  openForMs: isAmount,
+  openForMaxMs: isAmount,
+  jitter: isAmount,
+  window: nullOr(
+    shape<NonNullable<CircuitBreakerSettings['window']>>({
+      durationMs: isAmount,
+      minimumRequests: isCount,
+      failureRate: isAmount,
+    }),
+  ),
+  halfOpen: shape<CircuitBreakerSettings['halfOpen']>({
+    probes: isCount,
+    maxFailures: isCount,
+    concurrent: isCount,
+  }),
+  recoveryMs: isAmount,
+})
+
+const isHealthCheck = shape<HealthCheckSettings>({
+  path: isText,
+  intervalMs: isAmount,
+  timeoutMs: isAmount,
+  rise: isCount,
+  fall: isCount,
+})
+
 const isPlacementShape = shape<Placement>({
   name: isText,
   kind: oneOf('tier', 'dedicated'),
@@ -80,8 +114,8 @@ const isPlacementShape = shape<Placement>({
   fallback: listOf(isCount),
   whenOpen: oneOf('reject', 'default'),
   balance: oneOf('round-robin', 'weighted', 'least-requests', 'rendezvous'),
-  circuitBreaker: isRecord,
-  healthCheck: nullOr(isRecord),
+  circuitBreaker: isCircuitBreaker,
+  healthCheck: nullOr(isHealthCheck),
   concurrencyLimit: nullOr(isCount),
   maxRequestBodyBytes: nullOr(isCount),
   timeouts: shape<Placement['timeouts']>({
@@ -89,7 +123,11 @@ const isPlacementShape = shape<Placement>({
     idleMs: nullOr(isAmount),
     totalMs: nullOr(isAmount),
   }),
-  retry: isRecord,
+  retry: shape<Placement['retry']>({
+    attempts: isCount,
+    methods: listOf(isText),
+    maxBufferedBodyBytes: isCount,
+  }),
 })
 
 const isMetaShape = shape<SnapshotMeta>({

@@ -6,15 +6,7 @@ import { MAX_WARNINGS } from './limits.ts'
 import { isObject } from './plain.ts'
 
 /** Fields, in either format, that are stored and shown but change no answer in this version. */
-const NOT_IN_EFFECT = [
-  'fallback',
-  'whenOpen',
-  'circuitBreaker',
-  'circuit_breaker',
-  'healthCheck',
-  'health_check',
-  'retry',
-] as const
+const NOT_IN_EFFECT = ['healthCheck', 'health_check'] as const
 
 /** What is valid and yet not what its author may think. `document` is as it was published. */
 export function collectWarnings(document: JsonObject, config: Config): readonly Finding[] {

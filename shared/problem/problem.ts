@@ -20,11 +20,13 @@ const ROWS = {
   forbidden: [403, 'http_request_denied'],
   not_found: [404],
   nothing_published: [404],
+  placement_not_found: [404],
   revision_not_found: [404],
   method_not_allowed: [405],
   revision_pruned: [410],
   stale_revision: [412],
   body_too_large: [413, undefined, 'Request Entity Too Large'],
+  invalid_override: [422],
   invalid_config: [422, undefined, 'Invalid Configuration'],
   idempotency_key_reused: [422],
   if_match_required: [428, undefined, 'If-Match Required'],
@@ -33,6 +35,8 @@ const ROWS = {
   internal_error: [500, 'proxy_internal_error', 'Internal Server Error'],
   upstream_unreachable: [502, 'destination_unavailable', 'Bad Gateway'],
   upstream_invalid: [502, 'http_protocol_error', 'Bad Gateway'],
+  all_endpoints_failed: [503, 'destination_unavailable'],
+  circuit_open: [503, 'destination_unavailable', 'Circuit Breaker Open'],
   admin_disabled: [503, 'proxy_configuration_error', 'Admin API Disabled'],
   coordinator_unavailable: [503, 'proxy_internal_error'],
   no_configuration: [503, 'proxy_configuration_error'],
@@ -69,6 +73,8 @@ export interface Problem {
   readonly retryAfterSeconds?: number
   /** The methods for `Allow` (RFC 9110 section 10.2.1). */
   readonly allow?: string
+  /** For `X-Circuit-State`. */
+  readonly circuitState?: string
   readonly extra?: Readonly<Record<string, unknown>>
 }
 

@@ -10,7 +10,13 @@ const answerLines = (...lines: string[]) =>
   answerWith(['HTTP/1.1 200 OK', 'Content-Length: 2', ...lines, '', 'ok'].join('\r\n'))
 
 /** What the router adds to every answer of a cell. */
-const ADDED = ['x-config-revision', 'x-request-id', 'x-route-reason', 'x-routed-to']
+const ADDED = [
+  'x-circuit-state',
+  'x-config-revision',
+  'x-request-id',
+  'x-route-reason',
+  'x-routed-to',
+]
 
 describe('H04 hop-by-hop fields of an answer', () => {
   test.each(['cell', 'slotted'])('H04 none reaches the client (placement %s)', async (key) => {

@@ -128,7 +128,7 @@ describe('retention', () => {
     const lengthBytes = new TextEncoder().encode(text).byteLength
     expect(await lengths()).toEqual([{ lengthBytes }])
     await runInDurableObject(coordinator(), (_, { storage }) => {
-      storage.sql.exec('ALTER TABLE documents DROP COLUMN lengthBytes')
+      storage.sql.exec('DROP TABLE placements; ALTER TABLE documents DROP COLUMN lengthBytes')
       storage.sql.exec('UPDATE storage_schema SET version = 1')
       migrate(storage)
     })

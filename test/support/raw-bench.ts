@@ -30,18 +30,24 @@ export interface RawBenchOptions extends TargetOptions {
   /** Added to the document, or in place of its parts. */
   readonly document?: (upstream: RawUpstream, target: Target) => Record<string, unknown>
   /** Added to the placements. */
-  readonly placements?: (upstream: RawUpstream, target: Target) => Record<string, unknown>
+  readonly placements?: (upstream: RawUpstream, target: Target) => Record<string, object>
 }
+
+/** The raw cell fails on purpose, over and over: that must not open their breakers. */
+const NO_BREAKER = { circuitBreaker: { consecutiveFailures: null, window: null } }
 
 /** Three placements lead to the same cell: plain, with a body limit, with a concurrency limit. */
 function printDocument(upstream: RawUpstream, target: Target, options: RawBenchOptions) {
   const endpoints = [upstream.url]
-  const placements: Record<string, unknown> = {
+  const all: Record<string, object> = {
     cell: { endpoints },
     counted: { endpoints, maxRequestBodyBytes: 1_000_000 },
     slotted: { endpoints, concurrencyLimit: 1_000 },
     ...options.placements?.(upstream, target),
   }
+  const placements = Object.fromEntries(
+    Object.entries(all).map(([name, placement]) => [name, { ...NO_BREAKER, ...placement }]),
+  )
   return {
     schema: 1,
     routingTable: Object.fromEntries(Object.keys(placements).map((name) => [name, name])),

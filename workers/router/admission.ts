@@ -1,15 +1,15 @@
 import type { Placement } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
-import { fail, type Result, succeed } from '../../shared/result.ts'
-import { pickEndpoint } from '../../shared/routing/balance.ts'
-import type { Decision } from '../../shared/routing/decide.ts'
+import { type Passage, pass } from './breakers.ts'
 import type { Exchange, Router } from './exchange.ts'
 import type { Slot } from './slots.ts'
 
-/** A decision that the limits let through: the placement named here is the one that is charged. */
+/** A placement that breaker and limits let through: the one named here is the one that is charged. */
 export interface Admission {
   readonly placement: Placement
-  readonly endpointIndex: number
+  readonly passage: Passage
+  /** Indexes of its endpoints, in the order in which they are tried. */
+  readonly order: readonly number[]
   /** Only placements with a limit pay for one. */
   readonly slot: Slot | undefined
 }
@@ -17,22 +17,37 @@ export interface Admission {
 /** Past its header deadline by this much, a slot without an answer is free again. */
 export const SLOT_BACKSTOP_MS = 5_000
 
+/** A problem: this request cannot be this placement's. 'denied': its breaker lets nothing through. */
 export function admit(
   router: Router,
   exchange: Exchange,
-  decision: Decision,
-): Result<Admission, Problem> {
-  const { placement } = decision
+  placement: Placement,
+  isSafe: boolean,
+): Admission | Problem | 'denied' {
   const tooLarge = findDeclaredExcess(exchange, placement)
-  if (tooLarge !== undefined) return fail(tooLarge)
-  const slot = takeSlot(router, placement)
-  if (slot === 'full') return fail({ code: 'concurrency_limit', retryAfterSeconds: 1 })
+  if (tooLarge !== undefined) return tooLarge
   const turn = placement.endpoints.length === 1 ? 0 : router.nextTurn(placement)
-  const endpointIndex = pickEndpoint(placement, turn)
-  if (endpointIndex !== -1) return succeed({ placement, endpointIndex, slot })
+  const order = listSelectable(placement, turn)
+  if (order.length === 0) return { code: 'no_endpoint' }
+  const slot = takeSlot(router, placement)
+  if (slot === 'full') return { code: 'concurrency_limit', retryAfterSeconds: 1 }
+  const routingKey = exchange.trail.routingKey ?? ''
+  const { breakers } = router.reporter
+  const passage = pass(breakers, placement, { routingKey, isSafe }, exchange.startedAt)
+  if (passage !== undefined) return { placement, passage, order, slot }
   slot?.release()
-  return fail({ code: 'no_endpoint' })
+  return 'denied'
 }
+
+/** Round robin, then the others in the order in which they would follow. */
+function listSelectable({ endpoints }: Placement, turn: number): readonly number[] {
+  if (endpoints.length === 1 && endpoints[0]?.weight !== 0) return ONLY
+  const selectable = [...endpoints.keys()].filter((index) => endpoints[index]?.weight !== 0)
+  const start = turn % Math.max(1, selectable.length)
+  return [...selectable.slice(start), ...selectable.slice(0, start)]
+}
+
+const ONLY = [0]
 
 function takeSlot(router: Router, placement: Placement): Slot | undefined | 'full' {
   const { name, concurrencyLimit, timeouts } = placement

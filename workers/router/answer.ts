@@ -1,7 +1,6 @@
-import type { Decision } from '../../shared/routing/decide.ts'
-import type { Admission } from './admission.ts'
 import type { Attempt } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
+import type { Target } from './forward.ts'
 import { buildClientResponse, refuseUnpassable } from './upstream-response.ts'
 
 /**
@@ -10,30 +9,29 @@ import { buildClientResponse, refuseUnpassable } from './upstream-response.ts'
  */
 export function passAnswer(
   exchange: Exchange,
-  decision: Decision,
-  admission: Admission,
+  target: Target,
   attempt: Attempt,
   answer: Response,
 ): Response {
   refuseUnpassable(exchange, answer)
-  const { slot } = admission
+  const { slot } = target.admission
   const body = answer.status === 101 ? null : answer.body
   const encoding = attempt.mustSeeEnd ? 'manual' : 'automatic'
   if (body === null || !attempt.mustSeeEnd) {
     slot?.release()
     clearTimeout(attempt.totalTimer)
-    return buildClientResponse(exchange, decision, answer, body, encoding)
+    return buildClientResponse(exchange, answer, body, encoding)
   }
   slot?.holdUntil(Number.POSITIVE_INFINITY)
-  const readable = passToEnd(exchange, admission, attempt, answer, body)
-  return buildClientResponse(exchange, decision, answer, readable, encoding)
+  const readable = passToEnd(exchange, target, attempt, answer, body)
+  return buildClientResponse(exchange, answer, readable, encoding)
 }
 
 const EVENT_STREAM = /^text\/event-stream\b/i
 
 function passToEnd(
   { ctx }: Exchange,
-  { placement, endpointIndex, slot }: Admission,
+  { admission: { placement, slot }, endpointIndex }: Target,
   attempt: Attempt,
   answer: Response,
   body: ReadableStream<Uint8Array>,

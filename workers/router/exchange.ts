@@ -1,8 +1,11 @@
 import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Survey } from '../../shared/proxy/headers.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
+import type { FailoverReason } from '../../shared/routing/failover.ts'
 import type { Target } from '../../shared/routing/path.ts'
 import type { Settings } from '../settings.ts'
+import type { CircuitState } from './breakers.ts'
+import type { Line, Reporter } from './outcomes.ts'
 import type { Slots } from './slots.ts'
 
 /** One request on its way through the router, with what is known about it from the first line on. */
@@ -25,6 +28,12 @@ export interface Exchange {
 export interface Trail {
   routingKey: string | null
   decision: Decision | null
+  /** The placement that answered, or was tried last: it is the one that is charged. */
+  placement: Placement | null
+  /** Why it is not the one that the decision names. */
+  failoverReason: FailoverReason | null
+  /** Of its breaker, before this request counts. */
+  circuitState: CircuitState | null
   /** The revision that decided; 0 before there is one. */
   revision: number
   /** Index of the endpoint in its placement. */
@@ -40,6 +49,10 @@ export interface Trail {
 /** What the stages of the data plane need from the isolate. */
 export interface Router {
   readonly slots: Slots
+  /** What this isolate knows of breakers, and tells their objects. */
+  readonly reporter: Reporter
+  /** To the breakers' objects, for the time of this request. */
+  openLine(exchange: Exchange): Line
   /** The isolate's own rising counter for a placement, for round robin. */
   nextTurn(placement: Placement): number
   /** What the isolate holds at this moment, from memory only. */
@@ -51,6 +64,9 @@ export interface Router {
 export const startTrail = (): Trail => ({
   routingKey: null,
   decision: null,
+  placement: null,
+  failoverReason: null,
+  circuitState: null,
   revision: 0,
   endpoint: null,
   attempts: 0,

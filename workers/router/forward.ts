@@ -1,48 +1,55 @@
 import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
-import type { Decision } from '../../shared/routing/decide.ts'
+import type { Problem } from '../../shared/problem/problem.ts'
 import { type Admission, SLOT_BACKSTOP_MS } from './admission.ts'
 import { passAnswer } from './answer.ts'
 import { type Attempt, giveUp, startAttempt } from './attempt.ts'
 import { openEndpoint, type Upstream } from './endpoints.ts'
 import type { Exchange } from './exchange.ts'
-import { Refusal } from './refusal.ts'
+import { FailedAttempt, Refusal } from './refusal.ts'
 import type { Slot } from './slots.ts'
 import { openUpload } from './upload.ts'
 import { writeUpstreamHeaders } from './upstream-request.ts'
 
+/** One request to one endpoint of an admitted placement. */
+export interface Target {
+  readonly admission: Admission
+  readonly endpointIndex: number
+  /** The request body, when it was read beforehand so that it can be sent again. */
+  readonly buffered: ArrayBuffer | undefined
+}
+
 /**
- * Streams the request to the admitted endpoint and its answer back. By default its only timer
- * covers the time from the end of the request to the response headers, and ends with them.
+ * Streams the request to the endpoint and its answer back. By default its only timer covers the
+ * time from the end of the request to the response headers, and ends with them.
+ *
+ * @throws FailedAttempt when no answer came; the slot is the caller's until there is one
  */
 export async function forward(
   exchange: Exchange,
   snapshot: Snapshot,
-  decision: Decision,
-  admission: Admission,
+  target: Target,
 ): Promise<Response> {
-  const { slot } = admission
-  if (slot !== undefined) exchange.request.signal.addEventListener('abort', () => slot.release())
+  const { admission } = target
   const attempt = startAttempt(admission.placement)
   try {
-    const answer = await send(exchange, snapshot, admission, attempt)
+    const answer = await send(exchange, snapshot, target, attempt)
     endWait(exchange, attempt)
-    return passAnswer(exchange, decision, admission, attempt, answer)
+    return passAnswer(exchange, target, attempt, answer)
   } catch (error) {
-    const isUpstreams = attempt.phase === 'waiting' && !isOwnBug(error, admission)
+    const isUpstreams = attempt.phase === 'waiting' && !isOwnBug(error, target)
     endWait(exchange, attempt)
-    slot?.release()
     clearTimeout(attempt.totalTimer)
     attempt.controller.abort() // Also when its answer was refused: nobody will read on.
-    throw isUpstreams ? await classifyFailure(exchange, attempt) : error
+    throw isUpstreams ? await describeFailure(exchange, attempt) : error
   }
 }
 
 /** What another Worker threw says nothing; of fetch itself a TypeError says that it was misused. */
-const isOwnBug = (error: unknown, { placement, endpointIndex }: Admission): boolean =>
-  error instanceof TypeError && placement.endpoints[endpointIndex]?.kind === 'url'
+const isOwnBug = (error: unknown, { admission, endpointIndex }: Target): boolean =>
+  error instanceof TypeError && admission.placement.endpoints[endpointIndex]?.kind === 'url'
 
-function findUpstream(exchange: Exchange, { placement, endpointIndex }: Admission): Upstream {
-  const endpoint = placement.endpoints[endpointIndex]
+function findUpstream(exchange: Exchange, { admission, endpointIndex }: Target): Upstream {
+  const endpoint = admission.placement.endpoints[endpointIndex]
   const upstream = endpoint && openEndpoint(endpoint, exchange.target, exchange.env)
   if (upstream === undefined) throw new Refusal({ code: 'no_endpoint' })
   return upstream
@@ -51,16 +58,17 @@ function findUpstream(exchange: Exchange, { placement, endpointIndex }: Admissio
 function send(
   exchange: Exchange,
   snapshot: Snapshot,
-  admission: Admission,
+  target: Target,
   attempt: Attempt,
 ): Promise<Response> {
-  const { placement, endpointIndex, slot } = admission
-  const upstream = findUpstream(exchange, admission)
+  const { admission, endpointIndex, buffered } = target
+  const { placement, slot } = admission
+  const upstream = findUpstream(exchange, target)
   exchange.trail.endpoint = endpointIndex
   exchange.trail.attempts += 1
   attempt.sentAt = Date.now()
   const headers = writeUpstreamHeaders(exchange, snapshot)
-  const body = openUpload(exchange, placement.maxRequestBodyBytes, attempt)
+  const body = buffered ?? openUpload(exchange, placement.maxRequestBodyBytes, attempt)
   const sent = fetchUpstream(upstream, exchange, headers, body, attempt)
   attempt.phase = 'waiting'
   limitWait(placement, slot, attempt)
@@ -102,7 +110,7 @@ function fetchUpstream(
   upstream: Upstream,
   { request, method, settings }: Exchange,
   headers: Headers,
-  body: ReadableStream | null,
+  body: ReadableStream | ArrayBuffer | null,
   { controller, mustSeeEnd }: Attempt,
 ): Promise<Response> {
   const init: RequestInit = { headers, redirect: 'manual', signal: controller.signal }
@@ -125,12 +133,22 @@ const VERDICT_WAIT_MS = 20
  * The platform tells refused, reset and garbage apart in no reliable way, and neither its texts nor
  * the classes of what a cell threw mean anything here. Only our own giving up has a reason.
  */
-async function classifyFailure({ request, trail }: Exchange, attempt: Attempt): Promise<Refusal> {
+async function describeFailure(
+  { request, trail }: Exchange,
+  attempt: Attempt,
+): Promise<FailedAttempt> {
   if (attempt.upload !== undefined)
     await Promise.race([attempt.upload, scheduler.wait(VERDICT_WAIT_MS)])
   const { givenUp } = attempt
   trail.clientLeft ||= givenUp === 'client_left' || request.signal.aborted
-  if (givenUp === 'client_left')
-    return new Refusal({ code: 'invalid_request', detail: 'The request body broke off' })
-  return new Refusal(givenUp ?? { code: 'upstream_unreachable' })
+  if (givenUp === 'client_left') return new FailedAttempt(BROKEN_OFF, 'client_left')
+  if (givenUp?.code === 'body_too_large') return new FailedAttempt(givenUp, 'body_too_large')
+  const failure = givenUp === undefined ? 'unreachable' : 'headers_timeout'
+  const problem = givenUp ?? ({ code: 'upstream_unreachable' } as const)
+  return new FailedAttempt(problem, trail.clientLeft ? 'client_left' : failure)
+}
+
+export const BROKEN_OFF: Problem = {
+  code: 'invalid_request',
+  detail: 'The request body broke off',
 }

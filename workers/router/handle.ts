@@ -1,9 +1,8 @@
 import type { Snapshot } from '../../shared/config/snapshot.ts'
 import { decide } from '../../shared/routing/decide.ts'
 import { refuseEscapedSlash } from '../../shared/routing/escaped-slashes.ts'
-import { admit } from './admission.ts'
+import { dispatch } from './dispatch.ts'
 import type { Exchange, Router } from './exchange.ts'
-import { forward } from './forward.ts'
 import { identify, refuseLoop } from './identify.ts'
 import { must } from './refusal.ts'
 
@@ -18,6 +17,5 @@ export function handle(exchange: Exchange, snapshot: Snapshot, router: Router): 
   must(refuseEscapedSlash(snapshot, target))
   must(refuseLoop(exchange))
   trail.decision = decide(snapshot, trail.routingKey)
-  const admission = must(admit(router, exchange, trail.decision))
-  return forward(exchange, snapshot, trail.decision, admission)
+  return dispatch(exchange, snapshot, trail.decision, router)
 }

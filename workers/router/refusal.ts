@@ -1,3 +1,4 @@
+import type { AttemptFailure } from '../../shared/breaker/classify.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import type { Result } from '../../shared/result.ts'
 
@@ -8,6 +9,16 @@ export class Refusal extends Error {
   constructor(problem: Problem) {
     super(problem.code)
     this.problem = problem
+  }
+}
+
+/** An attempt at an endpoint that brought no answer. */
+export class FailedAttempt extends Refusal {
+  readonly failure: AttemptFailure
+
+  constructor(problem: Problem, failure: AttemptFailure) {
+    super(problem)
+    this.failure = failure
   }
 }
 

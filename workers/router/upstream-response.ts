@@ -1,5 +1,4 @@
 import { listNominated } from '../../shared/proxy/headers.ts'
-import type { Decision } from '../../shared/routing/decide.ts'
 import type { Exchange } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 import { isWebSocketUpgrade } from './upstream-request.ts'
@@ -9,8 +8,7 @@ import { isWebSocketUpgrade } from './upstream-request.ts'
  * compressed), fields of that hop removed, the reason for the decision added.
  */
 export function buildClientResponse(
-  exchange: Exchange,
-  decision: Decision,
+  { trail, requestId }: Exchange,
   upstream: Response,
   body: ReadableStream | null,
   encodeBody: 'automatic' | 'manual',
@@ -19,17 +17,19 @@ export function buildClientResponse(
   const { headers } = response
   for (const name of listNominated(headers.get('connection'))) headers.delete(name)
   for (const name of OWN_TO_ROUTER) headers.delete(name)
-  headers.set('x-routed-to', decision.placement.name)
-  headers.set('x-route-reason', decision.reason)
-  headers.set('x-config-revision', String(decision.revision))
-  headers.set('x-request-id', exchange.requestId)
+  const { decision, placement, failoverReason, circuitState } = trail
+  headers.set('x-routed-to', placement?.name ?? '')
+  headers.set('x-route-reason', decision?.reason ?? '')
+  headers.set('x-circuit-state', circuitState ?? 'unknown')
+  if (failoverReason !== null) headers.set('x-failover-reason', failoverReason)
+  headers.set('x-config-revision', String(trail.revision))
+  headers.set('x-request-id', requestId)
   return response
 }
 
 /** Copies of these from a cell would be lies about this router; those set below are overwritten. */
 const OWN_TO_ROUTER = [
   'x-failover-reason',
-  'x-circuit-state',
   'proxy-status',
   'proxy-connection',
   'proxy-authenticate',

@@ -67,12 +67,15 @@ describe('admission by a view', () => {
     expect(ask(forcedClosed, 1)).toBe('allow')
   })
 
-  it('a permit is used once, in time, by a request that may be repeated', () => {
+  it('a permit is used once, in time, by a request that may be repeated, in the end by any', () => {
     const halfOpen = { ...opened, version: 3, generation: 3, phase: 'half_open' as const }
     const permit = { id: '3.0', generation: 3, expiresAt: 5_000 }
     const one = hold(halfOpen)
     one.permit = permit
     expect([ask(one, 1, 0, false), ask(one, 2), ask(one, 3)]).toEqual(['deny', 'probe', 'deny'])
+    const unused = hold(halfOpen)
+    unused.permit = permit
+    expect([ask(unused, 2_499, 0, false), ask(unused, 2_500, 0, false)]).toEqual(['deny', 'probe'])
     const late = hold(halfOpen)
     late.permit = permit
     expect(ask(late, 5_000)).toBe('deny')

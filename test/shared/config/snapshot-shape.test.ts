@@ -57,12 +57,7 @@ function changed(path: readonly string[], change: (parent: Tree, name: string) =
   return root
 }
 
-/** Nothing reads these yet: that they are objects is enough. */
-const NOT_IN_EFFECT = /\/(?:circuitBreaker|healthCheck|retry)\//
-
-const PATHS = pathsIn(metaOf())
-  .map((path) => [path.join('/'), path] as const)
-  .filter(([name]) => !NOT_IN_EFFECT.test(name))
+const PATHS = pathsIn(metaOf()).map((path) => [path.join('/'), path] as const)
 
 describe('the meta of a snapshot', () => {
   test('has the right shape when it was compiled', () => {

@@ -19,11 +19,7 @@ describe('a field that has no effect yet', () => {
     expect(
       warningsOf(aSmallDocument({ placements, defaultPlacement: 'c', routingTable: {} })),
     ).toEqual([
-      '/placements/a~1b/fallback not_in_effect',
-      '/placements/a~1b/whenOpen not_in_effect',
-      '/placements/a~1b/circuitBreaker not_in_effect',
       '/placements/a~1b/healthCheck not_in_effect',
-      '/placements/a~1b/retry not_in_effect',
       '/placements/a~1b/balance not_in_effect',
       '/placements/a~1b/endpoints/1 not_in_effect',
     ])
@@ -46,7 +42,6 @@ describe('a field that has no effect yet', () => {
   test('is named as in the format of the baseline', () => {
     const placement = { circuit_breaker: {}, health_check: {} }
     expect(warningsOf(aBaseline({}, placement))).toEqual([
-      '/placements/tier1/circuit_breaker not_in_effect',
       '/placements/tier1/health_check not_in_effect',
     ])
     const { placements: _, ...rest } = aBaseline({ cellEndpoints: { tier1: 'http://a.example' } })

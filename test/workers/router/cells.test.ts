@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { PlacementConfig } from '../../../shared/config/config.ts'
 import { createRouterApp } from '../../../workers/router/app.ts'
+import { createBreakers } from '../../../workers/router/breakers.ts'
 import { createRouter } from '../../../workers/router/router.ts'
 import type { Held } from '../../../workers/router/snapshots.ts'
 import { aConfig, aPlacement } from '../../support/a-config.ts'
@@ -18,7 +19,7 @@ function startRouter(placement: Partial<PlacementConfig>) {
   const snapshot = aSnapshot(config)
   const held: Held = { snapshot, source: 'coordinator', loadedAt: 0 }
   const cache = { peek: () => held, current: () => held, refreshNow: async () => {} }
-  const router = createRouter(cache, () => {
+  const router = createRouter(cache, createBreakers(), () => {
     throw new Error('a warm router asks no source')
   })
   return { router, snapshot }

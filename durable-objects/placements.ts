@@ -1,0 +1,69 @@
+import { openSnapshot, type Placement } from '../shared/config/snapshot.ts'
+import type { BreakerApi, BreakerConfig } from '../shared/rpc/breaker.ts'
+import {
+  forgetPlacement,
+  hasPlacements,
+  keepPlacement,
+  listPlacements,
+} from './storage/placements.ts'
+import { readHead, readSnapshot } from './storage/snapshots.ts'
+
+/**
+ * Which breaker objects there are: those of published placements. The coordinator configures and
+ * retires them from its alarm, after the acknowledgement. It remembers what each was told last, so
+ * that a publish costs calls for the placements that it changed and for no others.
+ */
+
+/** The breaker object of a placement. */
+export type OpenBreaker = (placement: string) => Pick<BreakerApi, 'configure' | 'retire'>
+
+/** Calls at a time: an object may have six connections open, and the others wait for theirs. */
+const BATCH = 50
+
+/** True: there is a config, and no object has heard of it. */
+export const isUnconfigured = (sql: SqlStorage): boolean =>
+  readHead(sql) !== undefined && !hasPlacements(sql)
+
+/** @throws when an object could not be reached; what was done is remembered. */
+export async function configureBreakers(
+  sql: SqlStorage,
+  openBreaker: OpenBreaker,
+): Promise<undefined> {
+  const head = readHead(sql)
+  const bytes = head && readSnapshot(sql, head.revision)
+  const opened = bytes && openSnapshot(bytes)
+  if (head === undefined || opened?.ok !== true) return
+  const { revision } = head
+  const told = listPlacements(sql)
+  const published = opened.value.placements.map((one) => printConfig(one, revision))
+  const changed = published.filter((config) => told.get(config.placement) !== describe(config))
+  const names = new Set(published.map(({ placement }) => placement))
+  const removed = [...told.keys()].filter((name) => !names.has(name))
+  await inBatches(removed, async (name) => {
+    await openBreaker(name).retire(revision)
+    forgetPlacement(sql, name)
+  })
+  await inBatches(changed, async (config) => {
+    await openBreaker(config.placement).configure(config)
+    keepPlacement(sql, config.placement, describe(config))
+  })
+}
+
+function printConfig(placement: Placement, revision: number): BreakerConfig {
+  const { name, circuitBreaker, healthCheck, endpoints } = placement
+  return { placement: name, revision, circuitBreaker, healthCheck, endpoints }
+}
+
+/** What an object goes by, without the revision that it came with. */
+const describe = ({ circuitBreaker, healthCheck, endpoints }: BreakerConfig): string =>
+  JSON.stringify([circuitBreaker, healthCheck, endpoints])
+
+/** One that fails does not keep the others from it. */
+async function inBatches<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  let failure: unknown
+  for (let start = 0; start < all.length; start += BATCH) {
+    const settled = await Promise.allSettled(all.slice(start, start + BATCH).map(work))
+    failure ??= settled.find((one) => one.status === 'rejected')?.reason
+  }
+  if (failure !== undefined) throw failure
+}

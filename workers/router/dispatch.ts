@@ -1,0 +1,158 @@
+import { classifyFailure, classifyStatus, type Outcome } from '../../shared/breaker/classify.ts'
+import { mayRetry, RETRIES, takeToken } from '../../shared/breaker/retry-budget.ts'
+import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
+import type { Problem } from '../../shared/problem/problem.ts'
+import type { Decision } from '../../shared/routing/decide.ts'
+import { listCandidates } from '../../shared/routing/failover.ts'
+import { type Admission, admit } from './admission.ts'
+import { type Passage, readDeniedMs } from './breakers.ts'
+import type { Exchange, Router } from './exchange.ts'
+import { forward } from './forward.ts'
+import { noteSeen, startReporting, wantsPermit } from './outcomes.ts'
+import { FailedAttempt, Refusal } from './refusal.ts'
+import { prepareRepeat, type Repeat } from './repeat.ts'
+
+/**
+ * Failover: the endpoints of the decided placement, then its fallbacks, each charged with what it
+ * answered itself. Bounded by the number of endpoints, `retry.attempts` and the retry budget; a
+ * placement whose breaker is open costs neither.
+ */
+export async function dispatch(
+  exchange: Exchange,
+  snapshot: Snapshot,
+  decision: Decision,
+  router: Router,
+): Promise<Response> {
+  const candidates = listCandidates(snapshot, decision.placement)
+  const hasAlternatives = candidates.length > 1 || decision.placement.endpoints.length > 1
+  const prepared = prepareRepeat(exchange, decision.placement, hasAlternatives)
+  const repeat = prepared instanceof Promise ? await prepared : prepared
+  const tour: Tour = {
+    exchange,
+    snapshot,
+    decision,
+    router,
+    repeat,
+    failed: undefined,
+    full: undefined,
+  }
+  for (const placement of candidates) {
+    const admission = admitNext(tour, placement, candidates.length > 1)
+    if (admission === undefined) continue
+    const response = await tryEndpoints(tour, admission)
+    if (response !== undefined) return response
+    exchange.trail.failoverReason ??= 'upstream_error'
+  }
+  throw new Refusal(describeEnd(tour))
+}
+
+/** One request on its way from candidate to candidate. */
+interface Tour {
+  readonly exchange: Exchange
+  readonly snapshot: Snapshot
+  readonly decision: Decision
+  readonly router: Router
+  readonly repeat: Repeat
+  /** Why the last attempt failed. */
+  failed: FailedAttempt | undefined
+  /** Why a fallback could not take the request. */
+  full: Problem | undefined
+}
+
+function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admission | undefined {
+  const { exchange, decision, router } = tour
+  const isDecided = placement === decision.placement
+  // Without a fallback it would be refused anyway: as a probe it has at least a chance.
+  const isSafe = tour.repeat.isAllowed || !(isDecided && hasFallback)
+  const admission = admit(router, exchange, placement, isSafe)
+  if (admission === 'denied') {
+    if (isDecided) exchange.trail.failoverReason = 'circuit_open'
+    ask(tour, placement)
+    return undefined
+  }
+  if ('code' in admission) {
+    if (isDecided) throw new Refusal(admission)
+    tour.full = admission
+    return undefined
+  }
+  return admission
+}
+
+/** In the background: the permit is a later request's. */
+function ask({ exchange, router }: Tour, placement: Placement): void {
+  const { reporter } = router
+  const breaker = reporter.breakers.find(placement)
+  if (wantsPermit(breaker, exchange.startedAt))
+    startReporting(reporter, router.openLine(exchange), breaker, exchange.startedAt)
+}
+
+/** undefined: none of them answered, and the request may be repeated elsewhere. */
+async function tryEndpoints(tour: Tour, admission: Admission): Promise<Response | undefined> {
+  const { exchange, snapshot, repeat } = tour
+  const { placement, passage, order, slot } = admission
+  const { trail } = exchange
+  if (slot !== undefined) exchange.request.signal.addEventListener('abort', () => slot.release())
+  for (const endpointIndex of order) {
+    if (tour.failed !== undefined && !mayTryAgain(tour)) break
+    trail.placement = placement
+    trail.circuitState = passage.circuitState
+    try {
+      const target = { admission, endpointIndex, buffered: repeat.buffered }
+      const response = await forward(exchange, snapshot, target)
+      note(tour, passage, classifyStatus(response.status))
+      return response
+    } catch (error) {
+      const failed = readFailure(error)
+      note(tour, passage, failed)
+      if (!(error instanceof FailedAttempt) || !isRepeatable(tour, error)) {
+        slot?.release()
+        throw error
+      }
+      tour.failed = error
+    }
+  }
+  slot?.release()
+  return undefined
+}
+
+/** A refused answer is the cell's failure, anything unforeseen is ours. */
+function readFailure(error: unknown): Outcome {
+  if (error instanceof FailedAttempt) return classifyFailure(error.failure)
+  return error instanceof Refusal && error.problem.code === 'upstream_invalid' ? 'soft' : 'neutral'
+}
+
+function isRepeatable({ repeat }: Tour, { failure }: FailedAttempt): boolean {
+  return repeat.isAllowed && (failure === 'unreachable' || failure === 'headers_timeout')
+}
+
+/** Bounded for the request by the config, and for the placement by its budget. */
+function mayTryAgain({ exchange, decision, router }: Tour): boolean {
+  const { placement } = decision
+  const { retries } = router.reporter.breakers.find(placement)
+  if (exchange.trail.attempts > placement.retry.attempts || !mayRetry(retries, RETRIES))
+    return false
+  takeToken(retries)
+  return true
+}
+
+function note({ exchange, router }: Tour, passage: Passage, outcome: Outcome): void {
+  const now = Date.now()
+  const routingKey = exchange.trail.routingKey ?? ''
+  if (noteSeen({ passage, routingKey, outcome }, now))
+    startReporting(router.reporter, router.openLine(exchange), passage.breaker, now)
+}
+
+/** Nobody answered. */
+function describeEnd({ exchange, decision, router, failed, full }: Tour): Problem {
+  if (failed !== undefined)
+    return exchange.trail.attempts > 1 ? { code: 'all_endpoints_failed' } : failed.problem
+  if (full !== undefined) return full
+  const breaker = router.reporter.breakers.find(decision.placement)
+  const deniedMs = readDeniedMs(breaker, exchange.startedAt)
+  exchange.trail.circuitState = 'open'
+  return {
+    code: 'circuit_open',
+    retryAfterSeconds: Math.max(1, Math.ceil(deniedMs / 1000)),
+    circuitState: 'open',
+  }
+}
