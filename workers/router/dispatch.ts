@@ -92,7 +92,9 @@ async function tryEndpoints(tour: Tour, admission: Admission): Promise<Response 
   const { placement, passage, order, slot } = admission
   const { trail } = exchange
   if (slot !== undefined) exchange.request.signal.addEventListener('abort', () => slot.release())
-  for (const endpointIndex of order) {
+  // A probe is one request, whatever comes of it.
+  const indexes = passage.admittance === 'allow' ? order : order.slice(0, 1)
+  for (const endpointIndex of indexes) {
     if (tour.failed !== undefined && !mayTryAgain(tour)) break
     trail.placement = placement
     trail.circuitState = passage.circuitState

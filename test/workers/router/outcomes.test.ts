@@ -21,6 +21,8 @@ const CLOSED: BreakerView = {
   rampedMs: 0,
 }
 
+const A = { kind: 'service', binding: 'A', weight: 1 } as const
+
 type Answer = (report: BreakerReport) => Promise<Result<BreakerReply, never>>
 
 interface World {
@@ -28,6 +30,9 @@ interface World {
   readonly reports: BreakerReport[]
   answer: Answer
   status: number
+  /** The cell behind both endpoints of placement a throws. */
+  breaks: boolean
+  calls: number
   /** Settles with the answer; `work` when everything behind the request has ended. */
   send(method?: string): Promise<{ response: Response; work: Promise<void> }>
 }
@@ -41,10 +46,7 @@ function startWorld(): World {
     aConfig({
       routingTable: [['k', 'a']],
       placements: {
-        a: aPlacement({
-          endpoints: [{ kind: 'service', binding: 'A', weight: 1 }],
-          fallback: ['b'],
-        }),
+        a: aPlacement({ endpoints: [{ ...A }, { ...A }], fallback: ['b'] }),
         b: aPlacement({ endpoints: [{ kind: 'service', binding: 'B', weight: 1 }] }),
       },
       defaultPlacement: 'b',
@@ -65,6 +67,8 @@ function startWorld(): World {
     reports: [],
     answer: async () => reply(),
     status: 200,
+    breaks: false,
+    calls: 0,
     send: async (method = 'GET') => {
       const ctx = createExecutionContext()
       const headers = { 'x-routing-key': 'k' }
@@ -74,7 +78,13 @@ function startWorld(): World {
     },
   }
   const cells = {
-    A: { fetch: async () => new Response('a', { status: world.status }) },
+    A: {
+      fetch: async () => {
+        world.calls++
+        if (world.breaks) throw new Error('the cell is gone')
+        return new Response('a', { status: world.status })
+      },
+    },
     B: { fetch: async () => new Response('b') },
   }
   const BREAKER = {
@@ -188,6 +198,20 @@ describe('what an isolate is told', () => {
       probes: [{ permit: '3.0', outcome: 'succeeded' }],
       counts: [],
     })
+  })
+
+  it('a probe is one request, though the placement has another endpoint', async () => {
+    const world = startWorld()
+    const halfOpen = { version: 3, generation: 3, phase: 'half_open' } as const
+    world.breakers.apply({ a: { ...CLOSED, ...halfOpen } }, Date.now())
+    world.answer = async () =>
+      reply(halfOpen, { permit: { id: '3.0', generation: 3, leftMs: 5_000 } })
+    await (await world.send()).work
+    world.breaks = true
+    const probe = await world.send()
+    expect([routedTo(probe), world.calls]).toEqual(['b', 1])
+    await probe.work
+    expect(world.reports.at(-1)).toMatchObject({ probes: [{ permit: '3.0', outcome: 'failed' }] })
   })
 
   it('views of the refresh count for placements that it has met and for those that it has not', async () => {
