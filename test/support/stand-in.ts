@@ -39,7 +39,12 @@ function writeConfigs(directory: string, vars: Readonly<Record<string, string>>)
     exports,
     main: join(ROOT, 'workers/index.ts'),
     kv_namespaces: namespaces,
-    durable_objects: { bindings: [{ ...object, script_name: NAME }] },
+    durable_objects: {
+      bindings: [
+        { ...object, script_name: NAME },
+        { name: 'BREAKER', class_name: 'CircuitBreaker' },
+      ],
+    },
   }
   const standIn = join(directory, 'stand-in.json')
   const standInConfig = {
@@ -47,7 +52,7 @@ function writeConfigs(directory: string, vars: Readonly<Record<string, string>>)
     main: join(ROOT, 'test/support/stand-in/worker.ts'),
     compatibility_date: rest.compatibility_date,
     send_metrics: false,
-    exports,
+    exports: { ConfigCoordinator: exports?.['ConfigCoordinator'] },
     services,
     kv_namespaces: namespaces,
     durable_objects: { bindings: [object] },
