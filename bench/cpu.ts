@@ -187,7 +187,7 @@ ${Object.entries(verdicts)
   .map(([what, verdict]) => `- ${what}: ${verdict}`)
   .join('\n')}
 
-Rows: \`hand\` does everything the router does to a plain request; \`hand-quiet\` is \`hand\` without timer and log; \`only-…\` is \`hand\` with one feature (request and response headers, first-byte timer, log line, path check and lookup); \`only-fetch\` has none and passes method, headers and body by options; \`router-limits\` has a \`concurrencyLimit\`.
+Rows: \`hand\` does everything the router does to a plain request; \`hand-quiet\` is \`hand\` without timer and log; \`only-…\` is \`hand\` with one feature (request and response headers, first-byte timer, log line, path check and lookup, breaker counts); \`only-fetch\` has none and passes method, headers and body by options; \`router-limits\` has a \`concurrencyLimit\`.
 `
   deliver('cpu', text, {
     rounds,

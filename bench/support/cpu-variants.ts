@@ -46,8 +46,8 @@ export function writeRoutes(directory: string, origin: string): void {
   writeFileSync(join(directory, ROUTES_FILE), JSON.stringify(routes))
 }
 
-const ALL = { HEADERS: true, TIMER: true, LOG: true, DECISION: true }
-const NONE = { HEADERS: false, TIMER: false, LOG: false, DECISION: false }
+const ALL = { HEADERS: true, TIMER: true, LOG: true, DECISION: true, BREAKER: true }
+const NONE = { HEADERS: false, TIMER: false, LOG: false, DECISION: false, BREAKER: false }
 
 function makeHand(name: string, features: typeof ALL): Variant {
   const define = Object.fromEntries(
@@ -76,6 +76,7 @@ export function listVariants(origin: string, isQuick: boolean): Variant[] {
     makeHand('only-timer', { ...NONE, TIMER: true }),
     makeHand('only-log', { ...NONE, LOG: true }),
     makeHand('only-decision', { ...NONE, DECISION: true }),
+    makeHand('only-breaker', { ...NONE, BREAKER: true }),
     makeHand('only-fetch', NONE),
   ]
 }

@@ -2,9 +2,9 @@
  * The yardstick: what an expert writes by hand for this one configuration, in one function, with
  * no framework, layers or options. It does what the router does to a plain request, on the same
  * platform calls: routing key, path check, lookup, request and response headers, first-byte
- * deadline, log line. The benchmark refuses to judge unless both send the same headers. What it
+ * deadline, breaker counts, log line. The benchmark refuses to judge unless both send the same headers. What it
  * leaves out costs a plain request nothing: WebSockets, body limits, other sources of the key,
- * reload of the configuration. The four constants switch features off to tell what each costs.
+ * reload of the configuration. The constants switch features off to tell what each costs.
  */
 import { env } from 'cloudflare:workers'
 
@@ -12,12 +12,21 @@ declare const HEADERS: boolean
 declare const TIMER: boolean
 declare const LOG: boolean
 declare const DECISION: boolean
+declare const BREAKER: boolean
 
 interface Place {
   readonly name: string
   readonly reason: string
   readonly base: string
   readonly index: number
+}
+
+/** What a breaker in the isolate counts of a placement: per key, and failures in a row. */
+interface Health {
+  state: string
+  openUntil: number
+  streak: number
+  readonly byKey: Map<number, { succeeded: number; failed: number }>
 }
 
 const { ROUTES } = env as unknown as {
@@ -30,6 +39,36 @@ const FIRST = ROUTES.places[0] as Place
 const TABLE = new Map<string, Place>(
   Object.entries(ROUTES.table).map(([key, index]) => [key, ROUTES.places[index] as Place]),
 )
+
+const HEALTHS = new Map<string, Health>()
+const UNKNOWN: Health = { state: 'unknown', openUntil: 0, streak: 0, byKey: new Map() }
+
+function findHealth(name: string): Health {
+  const known = HEALTHS.get(name)
+  if (known !== undefined) return known
+  const health = { ...UNKNOWN, byKey: new Map() }
+  HEALTHS.set(name, health)
+  return health
+}
+
+function hashKey(key: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  return hash & 255
+}
+
+function count(health: Health, key: string, hasFailed: boolean, now: number): void {
+  const bucket = hashKey(key)
+  const counts = health.byKey.get(bucket) ?? { succeeded: 0, failed: 0 }
+  health.byKey.set(bucket, counts)
+  if (hasFailed) {
+    counts.failed++
+    if (++health.streak >= 5) health.openUntil = now + 2_000
+  } else {
+    counts.succeeded++
+    health.streak = 0
+  }
+}
 
 const DEADLINE_MS = 10_000
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
@@ -107,6 +146,9 @@ export default {
       reason = found === undefined ? 'default' : found.reason
     }
 
+    const health = BREAKER ? findHealth(place.name) : UNKNOWN
+    if (BREAKER && health.openUntil > startedAt) return refuse(503, id)
+
     let headers = inbound
     if (HEADERS) {
       headers = new Headers(inbound)
@@ -145,6 +187,7 @@ export default {
       if (TIMER) clearTimeout(timer)
     }
     const answeredAt = LOG ? Date.now() : 0
+    if (BREAKER) count(health, key, upstream.status >= 500, answeredAt)
 
     let response = upstream
     if (HEADERS) {
@@ -154,11 +197,11 @@ export default {
       if (connection !== null && connection !== 'keep-alive' && connection !== 'close')
         dropNominated(out, connection)
       out.delete('x-failover-reason')
-      out.delete('x-circuit-state')
       out.delete('proxy-status')
       out.delete('proxy-connection')
       out.set('x-routed-to', place.name)
       out.set('x-route-reason', reason)
+      out.set('x-circuit-state', health.state)
       out.set('x-config-revision', REVISION_TEXT)
       out.set('x-request-id', id)
     }
@@ -176,7 +219,7 @@ export default {
           placement_key: place.name,
           route_reason: reason,
           failover_reason: null,
-          circuit_state: null,
+          circuit_state: health.state,
           config_revision: REVISION,
           endpoint: 0,
           attempts: 1,
