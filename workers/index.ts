@@ -25,6 +25,8 @@ const admin = createAdminApp({
   held: () => snapshots.peek(),
   ready: async (env, ctx) => (await snapshots.current(() => connect(env), ctx)) !== undefined,
   afterPublish: (env, ctx) => ctx.waitUntil(snapshots.refreshNow(() => connect(env), ctx)),
+  breaker: (env, placement) => env.BREAKER?.getByName(placement),
+  afterOverride: (placement, view) => breakers.learn(placement, view, Date.now()),
   clientAddress: (request, env) => readClientAddress(request, readSettings(env)) ?? 'unknown',
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findFreePort } from '../../scripts/local.ts'
-import { publishAndWait } from '../support/api.ts'
+import { callAdmin, publishAndWait } from '../support/api.ts'
 import { type Bench, expectProblem, useBench } from '../support/conformance.ts'
 import { type Answer, open, pollUntil, resetConnection, send } from '../support/http.ts'
 import { type Handler, holdRequests } from '../support/origin.ts'
@@ -202,6 +202,24 @@ describe.each(TARGET_KINDS)('breakers, npm target %s', (kind) => {
       ({ status }) => status === 200,
     )
     expect(told(await one.get())).toEqual(PRIMARY)
+  })
+
+  it('D47 forced open and taken back by the operator, the next decisions go by it', async () => {
+    const one = await prepare(bench)
+    const path = `/admin/placements/${one.key}/breaker`
+    const force = (body: object) =>
+      callAdmin(bench.target, { method: 'POST', path, body: JSON.stringify(body) })
+    await pollUntil(
+      () => force({ state: 'open', ttl: '1m', reason: 'a drill' }),
+      ({ status }) => status === 200, // The object hears of its placement a moment after the publish.
+    )
+    expect(told(await one.get())).toEqual(FALLBACK)
+    expect((await force({ state: 'closed', ttl: '1m', reason: 'enough' })).status).toBe(200)
+    await play(one, [500, 500, 500, 500, 500])
+    expect(told(await one.get())).toEqual(PRIMARY)
+    expect((await force({ state: 'auto' })).status).toBe(200)
+    await play(one, [200, 500, 500, 500])
+    expect(told(await one.get())).toEqual(FALLBACK)
   })
 
   it('D54 both are down: one answer, 503, after one attempt at each', async () => {

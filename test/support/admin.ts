@@ -34,6 +34,8 @@ export function startAdmin(changes: Partial<AdminWiring> = {}) {
     afterPublish: () => {
       published.push(Date.now())
     },
+    breaker: (bindings, placement) => bindings.BREAKER.getByName(placement),
+    afterOverride: () => {},
     clientAddress: (request) => request.headers.get('test-client') ?? '192.0.2.1',
     ...changes,
   })

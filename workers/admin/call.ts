@@ -1,6 +1,8 @@
+import type { BreakerView } from '../../shared/breaker/view.ts'
 import type { Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
+import type { BreakerApi } from '../../shared/rpc/breaker.ts'
 import type { CoordinatorApi } from '../../shared/rpc/coordinator.ts'
 
 /** What this isolate routes by, and where it has it from. */
@@ -22,6 +24,10 @@ export interface AdminWiring {
   ready(env: Env, ctx: Context): Promise<boolean>
   /** A new revision was acknowledged through this isolate. */
   afterPublish(env: Env, ctx: Context): void
+  /** The breaker object of a published placement; undefined: this deployment has none. */
+  breaker(env: Env, placement: string): BreakerApi | undefined
+  /** What this isolate goes by from now on; the others hear of it with their next report. */
+  afterOverride(placement: string, view: BreakerView): void
   /** Whom to hold responsible for failed logins. */
   clientAddress(request: Request, env: Env): string
 }
@@ -51,36 +57,36 @@ export type Answer = Result<Reply, Problem>
 const DEADLINE_MS = 10_000
 
 /**
- * Asks the coordinator, with a deadline. Whatever goes wrong on the way looks the same outside: its
- * reason goes to the log. A publish that got no answer may have been applied, and says so.
+ * Asks an object, with a deadline. Whatever goes wrong on the way looks the same outside: its
+ * reason goes to the log. A write that got no answer may have been applied, and says so.
  */
-export async function askCoordinator<T>(
-  call: Call,
-  ask: (coordinator: CoordinatorApi) => Result<T, Problem> | Promise<Result<T, Problem>>,
+export async function askObject<T>(
+  { requestId }: Call,
+  ask: () => Result<T, Problem> | Promise<Result<T, Problem>>,
 ): Promise<Result<T, Problem>> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer in ${DEADLINE_MS} ms`)), DEADLINE_MS)
   })
   try {
-    const asked = (async () => await ask(call.wiring.coordinator(call.env)))()
-    const answer = await Promise.race([asked, late])
-    if (typeof answer?.ok !== 'boolean') throw new Error('the answer is not one of a coordinator')
+    const answer = await Promise.race([(async () => await ask())(), late])
+    if (typeof answer?.ok !== 'boolean') throw new Error('the answer is not one of this object')
     return answer
   } catch (error) {
+    const reason = String(error)
+    const line = { event: 'coordinator_unavailable', request_id: requestId, reason }
     // biome-ignore lint/suspicious/noConsole: the reason, for the operator only
-    console.error(
-      JSON.stringify({
-        event: 'coordinator_unavailable',
-        request_id: call.requestId,
-        reason: String(error),
-      }),
-    )
+    console.error(JSON.stringify(line))
     return fail(UNAVAILABLE)
   } finally {
     clearTimeout(timer)
   }
 }
+
+export const askCoordinator = <T>(
+  call: Call,
+  ask: (coordinator: CoordinatorApi) => Result<T, Problem> | Promise<Result<T, Problem>>,
+): Promise<Result<T, Problem>> => askObject(call, () => ask(call.wiring.coordinator(call.env)))
 
 const UNAVAILABLE: Problem = {
   code: 'coordinator_unavailable',
@@ -96,6 +102,13 @@ export const refuseRequest = (detail: string): { ok: false; error: Problem } =>
 export function readWhole(text: string | null): number | undefined {
   if (text === null || !/^[1-9]\d{0,14}$/.test(text)) return undefined
   return Number(text)
+}
+
+/** The token's name, and whom its holder says to act for: a claim, so only text of that kind. */
+export function readAuthor(request: Request): string {
+  const claimed = request.headers.get('x-author') ?? ''
+  const name = claimed.replace(/[^\p{L}\p{N} ._@+-]/gu, '').trim()
+  return name === '' ? 'admin' : `admin (${name.slice(0, 100).toWellFormed()})`
 }
 
 /** The held snapshot: asked for as tenants' requests do, so that these pages alone keep it fresh. */

@@ -4,7 +4,14 @@ import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
 import type { PublishReceipt, StoredDocument } from '../../shared/rpc/coordinator.ts'
 import { readObject, readText } from './body.ts'
-import { type Answer, askCoordinator, type Call, readWhole, refuseRequest } from './call.ts'
+import {
+  type Answer,
+  askCoordinator,
+  type Call,
+  readAuthor,
+  readWhole,
+  refuseRequest,
+} from './call.ts'
 
 /** The pages of the released configuration: publish, roll back, read, compare. */
 
@@ -91,13 +98,6 @@ function readConditions({ request, url }: Call): Result<Conditions, Problem> {
     ...(ifMatch !== null && { ifMatch }),
     ...(idempotencyKey !== null && { idempotencyKey }),
   })
-}
-
-/** The token's name, and whom its holder says to act for: a claim, so only text of that kind. */
-function readAuthor(request: Request): string {
-  const claimed = request.headers.get('x-author') ?? ''
-  const name = claimed.replace(/[^\p{L}\p{N} ._@+-]/gu, '').trim()
-  return name === '' ? 'admin' : `admin (${name.slice(0, 100).toWellFormed()})`
 }
 
 function printReceipt(call: Call, published: Result<PublishReceipt, Problem>): Answer {

@@ -3,6 +3,7 @@ import type { Answer, Call } from './call.ts'
 import { listRevisions, publish, rollBack, showConfig, showDiff, showRevision } from './config.ts'
 import { explainKey, explainRequest } from './explain.ts'
 import { showHealth, showHeld, showReadiness } from './pages.ts'
+import { forceBreaker, listPlacements, showPlacement } from './placements.ts'
 
 /** One page of the router's own. GET serves HEAD too. */
 export interface Route {
@@ -31,6 +32,14 @@ export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '/admin/config/rollback', access: 'write', answer: rollBack },
   { method: 'GET', path: '/admin/explain', access: 'read', answer: explainKey },
   { method: 'POST', path: '/admin/explain', access: 'write', answer: explainRequest },
+  { method: 'GET', path: '/admin/placements', access: 'read', answer: listPlacements },
+  { method: 'GET', path: '/admin/placements/:placement', access: 'read', answer: showPlacement },
+  {
+    method: 'POST',
+    path: '/admin/placements/:placement/breaker',
+    access: 'write',
+    answer: forceBreaker,
+  },
 ]
 
 /** The methods of each path, for `Allow`. */

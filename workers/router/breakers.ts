@@ -10,6 +10,7 @@ import { type Pending, type Stamp, startPending } from '../../shared/breaker/pen
 import { RETRIES, type RetryBudget, startBudget } from '../../shared/breaker/retry-budget.ts'
 import { readBreakerSettings } from '../../shared/breaker/settings.ts'
 import type { Phase } from '../../shared/breaker/state.ts'
+import type { BreakerView } from '../../shared/breaker/view.ts'
 import type { Placement } from '../../shared/config/snapshot.ts'
 import { hashRoutingKey } from '../../shared/routing/key-hash.ts'
 import type { Views } from '../../shared/rpc/breaker.ts'
@@ -21,8 +22,10 @@ import type { Views } from '../../shared/rpc/breaker.ts'
 export interface Breakers {
   /** The placement's, under the settings of its newest config. */
   find(placement: Placement): KnownBreaker
-  /** Views as of this moment. */
+  /** All views that there are, as of this moment. */
   apply(views: Views, now: number): void
+  /** The view of one placement. */
+  learn(placement: string, view: BreakerView, now: number): void
   /** What is held, as of this moment, for whoever is told by this isolate. */
   list(now: number): Views
   /** All of them, for judging whether this isolate itself is the cause. */
@@ -82,6 +85,9 @@ export function createBreakers(random: () => number = () => Math.random()): Brea
     byName.set(placement, started)
     return started
   }
+  const learn = (placement: string, view: BreakerView, now: number): void => {
+    applyView((byName.get(placement) ?? startAt(placement, UNUSED, now)).held, view, now)
+  }
   return {
     find(placement) {
       const known = byPlacement.get(placement)
@@ -95,9 +101,9 @@ export function createBreakers(random: () => number = () => Math.random()): Brea
     },
     apply(views, now) {
       isTold = true
-      for (const [placement, view] of Object.entries(views))
-        applyView((byName.get(placement) ?? startAt(placement, UNUSED, now)).held, view, now)
+      for (const [placement, view] of Object.entries(views)) learn(placement, view, now)
     },
+    learn,
     list: (now) => listViews(byName, now),
     all: () => byName.values(),
     // Told once, an isolate knows that what it was not told of has never opened.

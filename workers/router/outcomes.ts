@@ -57,7 +57,9 @@ export function noteSeen(seen: Seen, now: number): boolean {
       if (!hasFailed) closeLocally(breaker.held.local)
       return isReportDue(breaker, now)
     }
-    noteLocally(breaker.held.local, breaker.settings.local, hasFailed, now)
+    // While an operator's word counts, what the isolate itself would conclude does not.
+    const { view, local } = breaker.held
+    if (view?.isForced !== true) noteLocally(local, breaker.settings.local, hasFailed, now)
     noteOutcome(breaker.pending, stamp, hashRoutingKey(seen.routingKey), outcome, now)
   }
   return isReportDue(breaker, now)

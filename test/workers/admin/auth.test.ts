@@ -24,7 +24,7 @@ const guarded = ROUTES.filter(({ access }) => access !== 'open')
 const pages = guarded.map(({ method, path, access }) => ({
   method,
   access,
-  path: path.replace(/:\w+/, '1'),
+  path: path.replace(':revision', '1').replace(':placement', 'tier1'),
 }))
 const bodyOf = (method: string): Ask => (method === 'POST' ? { method, body: '{}' } : { method })
 
