@@ -30,6 +30,8 @@ const LONGEST_GAP_MS = 2_000
 const ANSWER_DEADLINE_MS = 2_000
 const QUIET_MS = 5_000
 const ASK_MS = 2_000
+/** Right after a publish the object may not have heard of its placement yet. */
+const UNHEARD_MS = 2_000
 /** A report that its request takes care of ends after so many. */
 const MOST_REPORTS = 3
 const SUSPECT_MS = 10_000
@@ -169,7 +171,7 @@ async function reportOnce(reporter: Reporter, line: Line, breaker: KnownBreaker)
   try {
     const reply = await send(line, report)
     if (reply !== undefined) accept(breaker, reply)
-    if (reply === undefined) breaker.busyUntil = Date.now() + 2 * BEACON_MS
+    if (reply === undefined) breaker.busyUntil = Date.now() + UNHEARD_MS * (1 + random())
     return reply !== undefined
   } catch {
     // Not sent again: evidence is fresh or worth nothing.
