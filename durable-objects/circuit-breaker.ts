@@ -3,6 +3,7 @@ import {
   advance,
   type Breaker,
   clearOverride,
+  move,
   noteReport,
   override,
   readDeadline,
@@ -11,9 +12,9 @@ import {
 import { acquirePermit, settleProbe } from '../shared/breaker/probes.ts'
 import { noteArrival, readShare, startRate } from '../shared/breaker/report-rate.ts'
 import { readBreakerSettings } from '../shared/breaker/settings.ts'
-import { type BreakerState, startState } from '../shared/breaker/state.ts'
+import { type BreakerState, mark, startState } from '../shared/breaker/state.ts'
 import { type BreakerView, readView } from '../shared/breaker/view.ts'
-import { sumSince } from '../shared/breaker/window.ts'
+import { type KeyCounts, sumSince } from '../shared/breaker/window.ts'
 import type { Problem } from '../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../shared/result.ts'
 import type {
@@ -26,7 +27,11 @@ import type {
   OverrideRequest,
 } from '../shared/rpc/breaker.ts'
 import { isBreakerReport } from '../shared/rpc/breaker-report.ts'
+import { printStatus } from './breaker-status.ts'
+import { HealthChecker } from './health-checker.ts'
 import { log } from './log.ts'
+import { addCounts, logTransition } from './transition-log.ts'
+import { ViewTeller } from './view-teller.ts'
 
 /**
  * The breaker of one published placement: load, run the machine, store. No request ever waits for
@@ -34,10 +39,12 @@ import { log } from './log.ts'
  * and is written only when the state changes. An object that was never configured stores nothing.
  */
 export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
-  #config: BreakerConfig | undefined
-  #breaker: Breaker | undefined
+  /** undefined: not published. */
+  #one: Configured | undefined
   #rate = startRate
   #armedFor: number | null = null
+  readonly #teller = new ViewTeller(this.env, this.ctx.storage)
+  readonly #checker = new HealthChecker(this.env, this.ctx.storage)
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -47,47 +54,55 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
       throw new Error(
         `the storage has schema ${kept.schema} and this code knows up to ${SCHEMA}: deploy the newer code again`,
       )
-    this.#start(kept.config, kept.state)
+    this.#one = start(kept.config, { ...startState(0, 0), ...kept.state })
   }
 
   configure(config: BreakerConfig): void {
     const now = Date.now()
-    if (this.#config !== undefined && config.revision <= this.#config.revision) return
-    const state = this.#breaker?.state ?? startState(now, now)
-    if (this.#breaker === undefined) this.#start(config, state)
-    else this.#breaker.settings = readBreakerSettings(config.circuitBreaker)
-    this.#config = config
-    this.#store(state)
-    this.#arm()
+    const before = this.#one?.config
+    if (before !== undefined && config.revision <= before.revision) return
+    const hasOtherEndpoints = isOther(before?.endpoints, config.endpoints)
+    const hasOtherChecks = isOther(before?.healthCheck, config.healthCheck)
+    if (hasOtherEndpoints || hasOtherChecks) this.#checker.restart()
+    const breaker = this.#one?.breaker ?? start(config, startState(now, now)).breaker
+    breaker.settings = readBreakerSettings(config.circuitBreaker)
+    this.#one = { config, breaker }
+    this.#act(() => {
+      const isStale = hasOtherEndpoints || config.healthCheck === null
+      if (isStale && breaker.state.unhealthy.length > 0)
+        move(breaker, mark(breaker.state, { unhealthy: [] }))
+      return succeed(undefined)
+    })
+    this.#store()
   }
 
   /** Removes everything, the alarm included; what comes later finds an object that was never there. */
   async retire(revision: number): Promise<void> {
-    if (this.#config !== undefined && revision <= this.#config.revision) return
-    this.#config = undefined
-    this.#breaker = undefined
+    if (this.#one !== undefined && revision <= this.#one.config.revision) return
+    this.#one = undefined
     this.#armedFor = null
     await this.ctx.storage.deleteAlarm()
     await this.ctx.storage.deleteAll()
   }
 
   report(report: BreakerReport): Result<BreakerReply, Problem> {
-    return this.#act((breaker, now) => {
+    const reported = isBreakerReport(report) ? report.counts : []
+    return this.#act(({ breaker }, now) => {
       if (!isBreakerReport(report)) return fail(MALFORMED)
       this.#rate = noteArrival(this.#rate, now)
       for (const { permit, outcome } of report.probes) settleProbe(breaker, permit, outcome, now)
       noteReport(breaker, report, now)
       const permit = report.wantsPermit ? grant(breaker, report.reporter, now) : null
       return succeed({ view: readView(breaker, now), permit, share: readShare(this.#rate) })
-    })
+    }, reported)
   }
 
   view(): Result<BreakerView, Problem> {
-    return this.#act((breaker, now) => succeed(readView(breaker, now)))
+    return this.#act(({ breaker }, now) => succeed(readView(breaker, now)))
   }
 
   override({ mode, ttlMs, owner, reason }: OverrideRequest): Result<BreakerView, Problem> {
-    return this.#act((breaker, now) => {
+    return this.#act(({ breaker }, now) => {
       if (!(ttlMs >= SHORTEST_OVERRIDE_MS && ttlMs <= LONGEST_OVERRIDE_MS))
         return fail({ code: 'invalid_override', detail: 'ttl must be from 1s to 24h' })
       override(breaker, { mode, until: now + ttlMs, owner, reason }, now)
@@ -96,77 +111,106 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
   }
 
   clearOverride(): Result<BreakerView, Problem> {
-    return this.#act((breaker, now) => {
+    return this.#act(({ breaker }, now) => {
       clearOverride(breaker, now)
       return succeed(readView(breaker, now))
     })
   }
 
-  status(): Result<BreakerStatus, Problem> {
-    return this.#act((breaker, now) => {
-      const view = readView(breaker, now)
-      return succeed(printStatus(breaker, view, this.#config, now))
+  drain(isDraining: boolean, owner: string): Result<BreakerView, Problem> {
+    return this.#act(({ breaker, config }, now) => {
+      if (breaker.state.isDraining !== isDraining) {
+        move(breaker, mark(breaker.state, { isDraining }))
+        log(isDraining ? 'drain' : 'undrain', { placement: config.placement, owner })
+      }
+      return succeed(readView(breaker, now))
     })
   }
 
-  /** Time alone: what it brings about is stored and logged though nobody reports. */
+  status(): Result<BreakerStatus, Problem> {
+    return this.#act(({ breaker, config }, now) => {
+      const view = readView(breaker, now)
+      return succeed(printStatus(breaker, view, config, now))
+    })
+  }
+
+  /** Time alone: what it brings about is stored, logged and told though nobody reports. */
   override async alarm(): Promise<void> {
     this.#armedFor = null
-    this.#act(() => succeed(undefined))
+    this.#act(({ config }, now) => {
+      const checkDueAt = this.#checker.readDueAt(config)
+      if (checkDueAt !== null && now >= checkDueAt) this.ctx.waitUntil(this.#check(config))
+      return succeed(undefined)
+    })
   }
 
-  #start(config: BreakerConfig, state: BreakerState): void {
-    this.#config = config
-    const settings = readBreakerSettings(config.circuitBreaker)
-    this.#breaker = startBreaker(settings, state, () => Math.random())
-  }
-
-  /** Brings the machine to this moment, does the work, and keeps what changed. */
-  #act<T>(work: (breaker: Breaker, now: number) => Result<T, Problem>): Result<T, Problem> {
-    const breaker = this.#breaker
-    if (breaker === undefined) return fail({ code: 'placement_not_found' })
+  /** Brings the machine to this moment, does the work, and keeps, tells and logs what changed. */
+  #act<T>(
+    work: (one: Configured, now: number) => Result<T, Problem>,
+    reported: readonly KeyCounts[] = [],
+  ): Result<T, Problem> {
+    const one = this.#one
+    if (one === undefined) return fail({ code: 'placement_not_found' })
+    const { breaker, config } = one
     const now = Date.now()
     const before = breaker.state
     advance(breaker, now)
-    this.#logTransition(before, breaker)
+    logTransition(config, before, breaker.state)
     const advanced = breaker.state
     const counts = sumSince(breaker.evidence.window.buckets, now, Number.POSITIVE_INFINITY)
-    const result = work(breaker, now)
-    this.#logTransition(advanced, breaker, counts)
-    if (breaker.state !== before) this.#store(breaker.state)
+    const result = work(one, now)
+    logTransition(config, advanced, breaker.state, addCounts(counts, reported))
+    if (breaker.state !== before) this.#store()
+    this.#tell(one, now)
     this.#arm()
     return result
   }
 
-  #store(state: BreakerState): void {
-    if (this.#config === undefined) return
-    const kept: Kept = { schema: SCHEMA, config: this.#config, state }
+  async #check(config: BreakerConfig): Promise<void> {
+    const round = await this.#checker.check(config)
+    if (round === undefined) return
+    this.#act(({ breaker }, now) => {
+      this.#checker.settle(breaker, config.placement, round, now)
+      return succeed(undefined)
+    })
+  }
+
+  #tell({ breaker, config }: Configured, now: number): void {
+    const view = readView(breaker, now)
+    const dueAt = this.#teller.readDueAt(view)
+    if (dueAt === null || now < dueAt) return
+    const told = this.#teller.tell(config.placement, view)
+    this.ctx.waitUntil(told.then(() => this.#arm()))
+  }
+
+  #store(): void {
+    if (this.#one === undefined) return
+    const { config, breaker } = this.#one
+    const kept: Kept = { schema: SCHEMA, config, state: breaker.state }
     this.ctx.storage.kv.put(KEY, kept)
   }
 
   #arm(): void {
-    if (this.#breaker === undefined) return
-    const deadline = readDeadline(this.#breaker.state, this.#breaker.settings)
+    if (this.#one === undefined) return
+    const { breaker, config } = this.#one
+    const deadlines = [
+      readDeadline(breaker.state, breaker.settings),
+      this.#teller.readDueAt(readView(breaker, Date.now())),
+      this.#checker.readDueAt(config),
+    ].filter((at) => at !== null)
+    // "At once" is 0, which the platform refuses.
+    const deadline = deadlines.length === 0 ? null : Math.max(1, Math.min(...deadlines))
     if (deadline === this.#armedFor) return
     this.#armedFor = deadline
     // Not awaited: the output gate holds every answer until it is durable.
     if (deadline === null) void this.ctx.storage.deleteAlarm()
     else void this.ctx.storage.setAlarm(deadline)
   }
+}
 
-  #logTransition(
-    before: BreakerState,
-    { state }: Breaker,
-    counts?: { calls: number; failed: number },
-  ): void {
-    const from = nameState(before)
-    const to = nameState(state)
-    if (from === to && before.generation === state.generation) return
-    const { reason, generation, openings } = state
-    const { placement } = this.#config ?? {}
-    const seen = counts && { calls: counts.calls, failed: counts.failed }
-    log('transition', { placement, from, to, reason, generation, openings, ...seen })
-  }
+interface Configured {
+  readonly config: BreakerConfig
+  readonly breaker: Breaker
 }
 
 interface Kept {
@@ -182,7 +226,13 @@ const LONGEST_OVERRIDE_MS = 24 * 60 * 60 * 1_000
 
 const MALFORMED: Problem = { code: 'invalid_request', detail: 'The report is malformed' }
 
-const nameState = ({ override: forced, phase }: BreakerState): string => forced?.mode ?? phase
+function start(config: BreakerConfig, state: BreakerState): Configured {
+  const settings = readBreakerSettings(config.circuitBreaker)
+  return { config, breaker: startBreaker(settings, state, () => Math.random()) }
+}
+
+const isOther = (before: unknown, now: unknown): boolean =>
+  JSON.stringify(before) !== JSON.stringify(now)
 
 function grant(breaker: Breaker, reporter: string, now: number): GrantedPermit | null {
   const permit = acquirePermit(breaker, reporter, now)
@@ -190,28 +240,3 @@ function grant(breaker: Breaker, reporter: string, now: number): GrantedPermit |
   const { generation } = breaker.state
   return { id: permit.id, generation, leftMs: permit.expiresAt - now }
 }
-
-function printStatus(
-  { state, evidence }: Breaker,
-  view: BreakerView,
-  config: BreakerConfig | undefined,
-  now: number,
-): BreakerStatus {
-  const { buckets } = evidence.window
-  const { calls, failed } = sumSince(buckets, now, Number.POSITIVE_INFINITY)
-  const reporters = new Set(buckets.flatMap((bucket) => [...bucket.reporters.all])).size
-  const { override: forced, phase, reason, since, openUntil } = state
-  return {
-    placement: config?.placement ?? '',
-    revision: config?.revision ?? 0,
-    view,
-    state: view.phase,
-    reason,
-    since: printTime(since),
-    nextProbeAt: forced === null && phase === 'open' ? printTime(openUntil) : null,
-    override: forced && { ...forced, until: printTime(forced.until) },
-    recent: { calls, failed, reporters },
-  }
-}
-
-const printTime = (at: number): string => new Date(at).toISOString()

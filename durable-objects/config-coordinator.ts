@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { BreakerView } from '../shared/breaker/view.ts'
 import { compileSnapshot } from '../shared/config/compile.ts'
 import type { Config } from '../shared/config/config.ts'
 import { diffConfigs } from '../shared/config/diff.ts'
@@ -24,7 +25,7 @@ import { listBindings } from './bindings.ts'
 import { clipForAnswer } from './clip-changes.ts'
 import { log } from './log.ts'
 import { forget, prune, replicate } from './maintenance.ts'
-import { configureBreakers, isUnconfigured } from './placements.ts'
+import { configureBreakers, isUnconfigured, noteView, printViews } from './placements.ts'
 import {
   type Draft,
   isOutdated,
@@ -83,8 +84,13 @@ export class ConfigCoordinator extends DurableObject<Env> implements Coordinator
     const revision = head?.revision ?? 0
     const snapshot = revision > request.revision ? streamSnapshot(this.#sql, revision) : undefined
     const intervalMs = adviseIntervalMs(this.#load, now)
-    const reply = { revision, digest: head?.digest ?? '', intervalMs, viewsVersion: 0 }
+    const views = this.#hasBreakers && printViews(this.#sql, request.viewsVersion, now)
+    const reply = { revision, digest: head?.digest ?? '', intervalMs, viewsVersion: 0, ...views }
     return snapshot ? { ...reply, snapshot } : reply
+  }
+
+  noteView(placement: string, view: BreakerView): boolean {
+    return noteView(this.#sql, placement, view, Date.now())
   }
 
   async publish(request: PublishRequest): Promise<Result<PublishReceipt, Problem>> {

@@ -1,12 +1,24 @@
+import type { BreakerView } from '../shared/breaker/view.ts'
 import { openSnapshot, type Placement } from '../shared/config/snapshot.ts'
 import type { BreakerApi, BreakerConfig } from '../shared/rpc/breaker.ts'
+import { isBreakerView } from '../shared/rpc/breaker-view.ts'
+import type { RefreshReply } from '../shared/rpc/coordinator.ts'
 import {
   forgetPlacement,
+  hasPlacement,
   hasPlacements,
   keepPlacement,
   listPlacements,
 } from './storage/placements.ts'
 import { readHead, readSnapshot } from './storage/snapshots.ts'
+import { isFailing } from './storage/tasks.ts'
+import {
+  forgetView,
+  keepView,
+  listAllViews,
+  listViewsSince,
+  readViewsVersion,
+} from './storage/views.ts'
 
 /**
  * Which breaker objects there are: those of published placements. The coordinator configures and
@@ -42,11 +54,37 @@ export async function configureBreakers(
   await inBatches(removed, async (name) => {
     await openBreaker(name).retire(revision)
     forgetPlacement(sql, name)
+    forgetView(sql, name)
   })
   await inBatches(changed, async (config) => {
     await openBreaker(config.placement).configure(config)
     keepPlacement(sql, config.placement, describe(config))
   })
+}
+
+/** False: not one of the placements that have a breaker object, or not yet. */
+export function noteView(
+  sql: SqlStorage,
+  placement: string,
+  view: BreakerView,
+  now: number,
+): boolean {
+  if (!hasPlacement(sql, placement) || !isBreakerView(view)) return false
+  keepView(sql, placement, view, now)
+  return true
+}
+
+/** The part of a refresh that is about breakers. Nothing, while their objects cannot be reached. */
+export function printViews(
+  sql: SqlStorage,
+  heldVersion: number,
+  now: number,
+): Pick<RefreshReply, 'views' | 'viewsVersion'> | undefined {
+  if (isFailing(sql, 'configure')) return undefined
+  const viewsVersion = readViewsVersion(sql)
+  const isKnown = heldVersion > 0 && heldVersion <= viewsVersion
+  const views = isKnown ? listViewsSince(sql, heldVersion, now) : listAllViews(sql, now)
+  return { viewsVersion, views }
 }
 
 function printConfig(placement: Placement, revision: number): BreakerConfig {

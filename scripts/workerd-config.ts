@@ -13,6 +13,8 @@ export interface WorkerdLayout {
   readonly allowsPrivateNetwork: boolean
   /** Where the namespace CONFIG lives when it is not the router itself: a service that exports the class. */
   readonly coordinator?: { readonly service: string; readonly bundle: string }
+  /** Ports of further isolates of the router, which share the objects of the first. */
+  readonly others?: readonly number[]
 }
 
 const COMPATIBILITY = 'compatibilityDate = "2026-10-20"'
@@ -20,18 +22,21 @@ const quote = (text: string): string => JSON.stringify(text)
 
 export function printWorkerdConfig(layout: WorkerdLayout): string {
   const network = layout.allowsPrivateNetwork ? '["public", "private"]' : '["public"]'
-  const { coordinator } = layout
+  const { coordinator, others = [] } = layout
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
-    (name = "router", worker = .router),${coordinator ? `\n    (name = ${quote(coordinator.service)}, worker = .coordinator),` : ''}
+    (name = "router", worker = .router),${others.map((port) => `\n    (name = "router-${port}", worker = .router${port}),`).join('')}${coordinator ? `\n    (name = ${quote(coordinator.service)}, worker = .coordinator),` : ''}
 ${layout.cells.map((cell) => `    (name = "cell-${cell}", worker = .${cell}),`).join('\n')}
     (name = "objects", disk = (path = ${quote(layout.objectsDirectory)}, writable = true)),
     (name = "replica", disk = (path = ${quote(layout.replicaDirectory)}, writable = true)),
     (name = "internet", network = (allow = ${network}, tlsOptions = (trustBrowserCas = true))),
   ],
-  sockets = [(name = "http", address = ${quote(`${layout.host}:${layout.port}`)}, http = (), service = "router")]
+  sockets = [
+    (name = "http", address = ${quote(`${layout.host}:${layout.port}`)}, http = (), service = "router"),
+${others.map((port) => `    (name = "http-${port}", address = ${quote(`${layout.host}:${port}`)}, http = (), service = "router-${port}"),`).join('\n')}
+  ]
 );
 
 const router :Workerd.Worker = (
@@ -46,7 +51,30 @@ ${printBindings(layout)}
   ]
 );
 ${coordinator ? printCoordinator(layout, coordinator.bundle) : ''}
+${others.map((port) => printOther(layout, port)).join('\n')}
 ${layout.cells.map((cell) => printCell(cell, layout.cellBundle)).join('\n')}`
+}
+
+/** An isolate of its own: its objects are those of the first. */
+function printOther(layout: WorkerdLayout, port: number): string {
+  const at = (name: string, service: string): string =>
+    `    (name = "${name}", durableObjectNamespace = (className = "${CLASSES[name]}", serviceName = "${service}")),`
+  return `
+const router${port} :Workerd.Worker = (
+  modules = [(name = "router.js", esModule = embed ${quote(layout.routerBundle)})],
+  ${COMPATIBILITY},
+  compatibilityFlags = ["enable_request_signal"],
+  bindings = [
+${at('BREAKER', 'router')}
+${at('CONFIG', layout.coordinator?.service ?? 'router')}
+${printBindings(layout)}
+  ]
+);`
+}
+
+const CLASSES: Readonly<Record<string, string>> = {
+  BREAKER: 'CircuitBreaker',
+  CONFIG: 'ConfigCoordinator',
 }
 
 const CONFIG = '(className = "ConfigCoordinator", uniqueKey = "cellway-config", enableSql = true)'

@@ -17,7 +17,7 @@ export { CircuitBreaker } from '../durable-objects/circuit-breaker.ts'
 export { ConfigCoordinator } from '../durable-objects/config-coordinator.ts'
 
 const breakers = createBreakers()
-const snapshots = createSnapshotCache()
+const snapshots = createSnapshotCache(breakers)
 const connect = (env: Env) => createSources(env, { replica: openReplica(env), bootstrap })
 
 const admin = createAdminApp({

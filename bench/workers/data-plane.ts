@@ -11,7 +11,9 @@ export class CircuitBreaker extends DurableObject {}
 
 const connect = (env: Env) => createSources(env, { replica: undefined, bootstrap: undefined })
 
-export default createRouterApp(createRouter(createSnapshotCache(), createBreakers(), connect), {
+const breakers = createBreakers()
+
+export default createRouterApp(createRouter(createSnapshotCache(breakers), breakers, connect), {
   serve: async () => new Response('{"status":"ok"}'),
   isAdminCredential: async () => false,
 }) satisfies ExportedHandler<Env>

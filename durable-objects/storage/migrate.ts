@@ -22,6 +22,12 @@ const MIGRATIONS: readonly string[] = [
     'UPDATE documents SET lengthBytes =' +
     "(SELECT sum(length(bytes)) FROM chunks WHERE owner = 'document/' || checksum)",
   'CREATE TABLE placements (name TEXT PRIMARY KEY, config TEXT NOT NULL)',
+  'CREATE TABLE views (placement TEXT PRIMARY KEY, version INTEGER NOT NULL,' +
+    'isTransient INTEGER NOT NULL, toldAt INTEGER NOT NULL, view TEXT NOT NULL);' +
+    'CREATE INDEX views_by_version ON views (version);' +
+    'CREATE INDEX views_transient ON views (isTransient) WHERE isTransient = 1;' +
+    'CREATE TABLE views_version (version INTEGER NOT NULL);' +
+    'INSERT INTO views_version VALUES (0)',
 ]
 
 /**

@@ -13,6 +13,9 @@ export const listPlacements = (sql: SqlStorage): ReadonlyMap<string, string> =>
 export const hasPlacements = (sql: SqlStorage): boolean =>
   sql.exec('SELECT 1 FROM placements LIMIT 1').toArray().length > 0
 
+export const hasPlacement = (sql: SqlStorage, name: string): boolean =>
+  sql.exec('SELECT 1 FROM placements WHERE name = ?', name).toArray().length > 0
+
 export function keepPlacement(sql: SqlStorage, name: string, config: string): void {
   sql.exec('INSERT OR REPLACE INTO placements VALUES (?, ?)', name, config)
 }

@@ -27,6 +27,10 @@ export const listDue = (sql: SqlStorage, now: number): readonly Task[] =>
 export const readEarliestDue = (sql: SqlStorage): number | undefined =>
   sql.exec<{ due: number | null }>('SELECT min(due) AS due FROM tasks').one().due ?? undefined
 
+/** It was tried, and did not succeed so far. */
+export const isFailing = (sql: SqlStorage, name: string): boolean =>
+  sql.exec('SELECT 1 FROM tasks WHERE name = ? AND failures > 0', name).toArray().length > 0
+
 /** Removes the task, or postpones it to `due` when it was asked for again since it was read. */
 export function finishTask(sql: SqlStorage, task: Task, due: number): void {
   sql.exec('DELETE FROM tasks WHERE name = ? AND marks = ?', task.name, task.marks)

@@ -1,6 +1,6 @@
 import { admitLocally, type LocalBreaker, type LocalSettings, startLocalBreaker } from './local.ts'
 import type { RampSettings } from './settings.ts'
-import { type BreakerView, isNewerView, readWeight } from './view.ts'
+import { type BreakerView, isNewerView, isTransient, readWeight, type ToldView } from './view.ts'
 
 /** What an isolate holds of a placement's breaker. Changed in place; no time in it is another's. */
 export interface IsolateBreaker {
@@ -9,6 +9,8 @@ export interface IsolateBreaker {
   permit: HeldPermit | undefined
   /** While the breaker's object is away: the next request that finds out by itself. */
   selfProbeAt: number
+  /** Such requests that succeeded, in a row, since anything was heard. */
+  selfSucceeded: number
   readonly local: LocalBreaker
 }
 
@@ -30,6 +32,8 @@ const FRESH_MS = 15_000
 /** … and so long after it should have been half open. */
 const GRACE_MS = 5_000
 const SELF_PROBE_MS = 5_000
+/** After so many successes the isolate goes by its local breaker alone, until it hears something. */
+const ENOUGH_SUCCESSES = 3
 /** A permit that no repeatable request has used goes to any request, so long before it lapses. */
 const LAST_CALL_MS = 2_500
 
@@ -38,6 +42,7 @@ export const startIsolateBreaker = (): IsolateBreaker => ({
   receivedAt: 0,
   permit: undefined,
   selfProbeAt: 0,
+  selfSucceeded: 0,
   local: startLocalBreaker(),
 })
 
@@ -46,10 +51,60 @@ export function applyView(one: IsolateBreaker, view: BreakerView, now: number): 
   // The same view again: its durations are fresher, and the object is alive.
   const isSame = view.epoch === one.view?.epoch && view.version === one.view.version
   if (!isSame && !isNewerView(view, one.view)) return false
-  one.view = view
-  one.receivedAt = now
+  accept(one, view, now)
   return !isSame
 }
+
+/**
+ * A view from somebody who was told, as old as he says. The same one again renews only what lives
+ * by being repeated: that the machine's word was heard twice does not mean that its object is
+ * alive. False: what is held is as new.
+ */
+export function applyToldView(one: IsolateBreaker, told: ToldView, now: number): boolean {
+  const { ageMs, ...view } = told
+  const at = now - ageMs
+  const isSame = view.epoch === one.view?.epoch && view.version === one.view.version
+  const isRenewed = isSame && isTransient(view) && at > one.receivedAt
+  if (!isRenewed && !isNewerView(view, one.view)) return false
+  accept(one, view, at)
+  return !isSame
+}
+
+function accept(one: IsolateBreaker, view: BreakerView, at: number): void {
+  one.view = view
+  one.receivedAt = at
+  one.selfSucceeded = 0
+}
+
+/** What came of a request that found out by itself. */
+export function noteSelfProbe(one: IsolateBreaker, hasFailed: boolean): void {
+  one.selfSucceeded = hasFailed ? 0 : one.selfSucceeded + 1
+}
+
+/**
+ * Whether it may get requests at all, apart from its breaker. An endpoint is unhealthy while its
+ * object says so, and is not waited for when that object is away.
+ */
+export function readAvailability(
+  { view, receivedAt }: IsolateBreaker,
+  endpoints: number,
+  now: number,
+): 'available' | 'draining' | 'unhealthy' {
+  if (view === undefined) return 'available'
+  if (view.isDraining) return 'draining'
+  const isUnhealthy = view.unhealthy.length >= endpoints && now - receivedAt <= EXPIRE_MS
+  return isUnhealthy ? 'unhealthy' : 'available'
+}
+
+/** Indexes of the endpoints that are not worth trying first; none when nothing else is left. */
+export function listUnhealthy(
+  { view, receivedAt }: IsolateBreaker,
+  now: number,
+): readonly number[] {
+  return view !== undefined && now - receivedAt <= EXPIRE_MS ? view.unhealthy : NONE
+}
+
+const NONE: readonly number[] = []
 
 /**
  * allow: like any request. probe: under the permit held. self_probe: alone, because nobody says
@@ -69,13 +124,17 @@ export function admit(
   isSafe: boolean,
 ): Admittance {
   const { view } = one
-  if (view?.isForced && now - one.receivedAt <= EXPIRE_MS)
+  if (view?.isForced && isInForce(view, now - one.receivedAt))
     return view.phase === 'open' ? 'deny' : 'allow'
   const byView = admitByView(one, settings, now, keyShare, isSafe)
   if (byView !== 'allow') return byView
   const locally = admitLocally(one.local, settings.local, now)
   return locally === 'probe' ? 'self_probe' : locally
 }
+
+/** It ends by itself, also when the object that should end it is away. */
+const isInForce = ({ leftMs }: BreakerView, ageMs: number): boolean =>
+  ageMs <= Math.min(EXPIRE_MS, leftMs + GRACE_MS)
 
 function admitByView(
   one: IsolateBreaker,
@@ -87,9 +146,11 @@ function admitByView(
   const { view, receivedAt } = one
   if (view === undefined || view.phase === 'closed') return 'allow'
   const ageMs = now - receivedAt
-  if (ageMs > EXPIRE_MS) return probeOneself(one, now)
+  // A ramp ends by itself.
   if (view.phase === 'recovering')
     return keyShare < readWeight(view, view.rampedMs + ageMs, settings.ramp) ? 'allow' : 'deny'
+  if (one.selfSucceeded >= ENOUGH_SUCCESSES) return 'allow'
+  if (ageMs > Math.max(EXPIRE_MS, view.leftMs + GRACE_MS)) return probeOneself(one, now)
   if (takePermit(one, view, now, isSafe)) return 'probe'
   const isOverdue = view.phase === 'open' && ageMs > view.leftMs + GRACE_MS
   return isOverdue && ageMs > FRESH_MS ? probeOneself(one, now) : 'deny'

@@ -24,6 +24,10 @@ export interface BreakerState {
   readonly steadySince: number
   readonly round: Round
   readonly override: Override | null
+  /** An operator wants no new requests here, until he says otherwise. */
+  readonly isDraining: boolean
+  /** Indexes of the endpoints that fail their active checks, rising. */
+  readonly unhealthy: readonly number[]
 }
 
 export type Phase = 'closed' | 'open' | 'half_open' | 'recovering'
@@ -78,7 +82,17 @@ export function startState(epoch: number, now: number): BreakerState {
     steadySince: now,
     round: noRound,
     override: null,
+    isDraining: false,
+    unhealthy: [],
   }
+}
+
+/** Beside the phases: what an isolate is told as well, and what no evidence depends on. */
+export function mark(
+  state: BreakerState,
+  marks: Partial<Pick<BreakerState, 'isDraining' | 'unhealthy'>>,
+): BreakerState {
+  return { ...state, ...marks, version: state.version + 1 }
 }
 
 /** What every change of phase has in common; evidence of the time before it is void. */

@@ -1,3 +1,6 @@
+import type { ToldView } from '../breaker/view.ts'
+import type { Views } from '../rpc/breaker.ts'
+import { isViews } from '../rpc/breaker-view.ts'
 import { clampInterval, MAX_INTERVAL_MS } from './refresh.ts'
 import { drawDueAt, type Schedule } from './refresh-schedule.ts'
 
@@ -14,6 +17,8 @@ export interface Head {
   /** SHA-256 of its payload, hex; empty at revision 0. */
   readonly digest: string
   readonly viewsVersion: number
+  /** All that the writer holds, aged as of `storedAt`; null: it was told of none. */
+  readonly views: Views | null
   /** As the coordinator advertised last; null: no answer yet. */
   readonly intervalMs: number | null
   /** When the coordinator last vouched for it, in ms since the epoch. */
@@ -32,7 +37,7 @@ const POLL_MS = 250
 const MAX_LIFE_MS = 2 * MAX_INTERVAL_MS
 
 /** What the writer holds. */
-export type HeadSubject = Pick<Head, 'revision' | 'digest' | 'viewsVersion'>
+export type HeadSubject = Pick<Head, 'revision' | 'digest' | 'viewsVersion' | 'views'>
 
 export function writeHead(subject: HeadSubject, schedule: Schedule): Head {
   const { intervalMs, confirmedAt, expiresAt, failures } = schedule
@@ -40,7 +45,8 @@ export function writeHead(subject: HeadSubject, schedule: Schedule): Head {
 }
 
 export function writeClaim(subject: HeadSubject, schedule: Schedule, now: number): Head {
-  return { ...writeHead(subject, schedule), expiresAt: now + CLAIM_MS, isAsking: true }
+  const head = writeHead({ ...subject, views: null }, schedule)
+  return { ...head, expiresAt: now + CLAIM_MS, isAsking: true }
 }
 
 /** True when a neighbour has asked, or is asking, since the reader last looked. */
@@ -51,6 +57,15 @@ export function isNews(head: Head, schedule: Schedule, heldRevision: number, now
 /** False: a hint at best. What it names may be outdated by any amount. */
 export function isLive(head: Head, now: number): boolean {
   return head.expiresAt > now && head.expiresAt <= now + MAX_LIFE_MS
+}
+
+/** Its views, as old as they are by now; null: it says nothing about breakers. */
+export function readHeadViews({ views, storedAt }: Head, now: number): Views | null {
+  const heldMs = Math.max(0, now - storedAt)
+  const grow = (view: ToldView): ToldView => ({ ...view, ageMs: view.ageMs + heldMs })
+  return views === null
+    ? null
+    : views.map(({ placement, view }) => ({ placement, view: grow(view) }))
 }
 
 /** The reader's schedule after news. */
@@ -78,7 +93,8 @@ function hasHeadShape(value: { readonly [K in keyof Head]?: unknown }): boolean 
     (revision === 0 ? digest === '' : /^[0-9a-f]{64}$/.test(digest)) &&
     (intervalMs === null || isAmount(intervalMs)) &&
     [storedAt, expiresAt].every(isAmount) &&
-    typeof value.isAsking === 'boolean'
+    typeof value.isAsking === 'boolean' &&
+    (value.views === null || isViews(value.views))
   )
 }
 

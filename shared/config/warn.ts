@@ -5,9 +5,6 @@ import type { Json, JsonObject } from './json.ts'
 import { MAX_WARNINGS } from './limits.ts'
 import { isObject } from './plain.ts'
 
-/** Fields, in either format, that are stored and shown but change no answer in this version. */
-const NOT_IN_EFFECT = ['healthCheck', 'health_check'] as const
-
 /** What is valid and yet not what its author may think. `document` is as it was published. */
 export function collectWarnings(document: JsonObject, config: Config): readonly Finding[] {
   const warnings = new Findings(MAX_WARNINGS)
@@ -27,23 +24,11 @@ function warnAboutFields(placements: Json | undefined, warnings: Findings): void
   }
   for (const [name, placement] of isObject(placements) ? placements : []) {
     if (!isObject(placement)) continue
-    for (const field of NOT_IN_EFFECT) {
-      if (isSet(placement.get(field))) warn(name, field, JSON.stringify(field))
-    }
     const balance = placement.get('balance') ?? 'round-robin'
     if (balance !== 'round-robin') warn(name, 'balance', `"balance" ${JSON.stringify(balance)}`)
     const dispatch = findDispatch(placement.get('endpoints'))
     if (dispatch >= 0) warn(name, `endpoints/${dispatch}`, 'a "dispatch" endpoint')
   }
-}
-
-function isSet(value: Json | undefined): boolean {
-  return (
-    value !== undefined &&
-    value !== null &&
-    value !== '' &&
-    !(Array.isArray(value) && value.length === 0)
-  )
 }
 
 function findDispatch(endpoints: Json | undefined): number {

@@ -23,6 +23,7 @@ const ROWS = {
   placement_not_found: [404],
   revision_not_found: [404],
   method_not_allowed: [405],
+  last_available_placement: [409],
   revision_pruned: [410],
   stale_revision: [412],
   body_too_large: [413, undefined, 'Request Entity Too Large'],

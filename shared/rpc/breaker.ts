@@ -1,6 +1,6 @@
 import type { ProbeOutcome } from '../breaker/probes.ts'
 import type { OverrideMode } from '../breaker/state.ts'
-import type { BreakerView } from '../breaker/view.ts'
+import type { BreakerView, ToldView } from '../breaker/view.ts'
 import type { KeyCounts } from '../breaker/window.ts'
 import type { CircuitBreakerSettings, Endpoint, HealthCheckSettings } from '../config/snapshot.ts'
 import type { Problem } from '../problem/problem.ts'
@@ -43,8 +43,13 @@ export interface GrantedPermit {
   readonly leftMs: number
 }
 
-/** Views of several placements; those of a breaker that never opened are left out. */
-export type Views = Readonly<Record<string, BreakerView>>
+export interface PlacementView {
+  readonly placement: string
+  readonly view: ToldView
+}
+
+/** One per placement; those of a breaker that never opened are left out. */
+export type Views = readonly PlacementView[]
 
 /** A placement as its breaker object needs it. */
 export interface BreakerConfig {
@@ -80,6 +85,9 @@ export interface BreakerStatus {
     readonly owner: string
     readonly reason: string
   } | null
+  readonly isDraining: boolean
+  /** null: it is not checked. `unhealthy`: indexes of its endpoints. */
+  readonly health: { readonly isHealthy: boolean; readonly unhealthy: readonly number[] } | null
   /** Of the window. */
   readonly recent: {
     readonly calls: number
@@ -102,6 +110,11 @@ export interface BreakerApi {
   status(): Result<BreakerStatus, Problem> | Promise<Result<BreakerStatus, Problem>>
   override(
     request: OverrideRequest,
+  ): Result<BreakerView, Problem> | Promise<Result<BreakerView, Problem>>
+  /** Whether it shall get no new requests, until told otherwise. */
+  drain(
+    isDraining: boolean,
+    owner: string,
   ): Result<BreakerView, Problem> | Promise<Result<BreakerView, Problem>>
   clearOverride(): Result<BreakerView, Problem> | Promise<Result<BreakerView, Problem>>
 }

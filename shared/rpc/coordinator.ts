@@ -1,6 +1,8 @@
+import type { BreakerView } from '../breaker/view.ts'
 import type { ConfigDiff } from '../config/diff.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { Result } from '../result.ts'
+import type { Views } from './breaker.ts'
 
 /** The messages that isolates, the admin API and the coordinator exchange. Plain data only. */
 
@@ -23,7 +25,13 @@ export interface RefreshReply {
   readonly digest: string
   /** How long to wait before the next question. */
   readonly intervalMs: number
+  /** Rises with every view that a breaker's object tells. */
   readonly viewsVersion: number
+  /**
+   * The views that changed since the version asked for, and those that live by being repeated.
+   * Absent: this coordinator hears of no breakers.
+   */
+  readonly views?: Views
   /** The compiled snapshot, when it is newer than what the isolate holds. */
   readonly snapshot?: SnapshotStream
 }
@@ -97,6 +105,8 @@ export interface RevisionPage {
 
 /** The RPC surface of the coordinator object. Expected refusals cross as Results, never as exceptions. */
 export interface CoordinatorApi {
+  /** From a placement's breaker object. False: not published, as far as is known by now. */
+  noteView(placement: string, view: BreakerView): boolean | Promise<boolean>
   refresh(request: RefreshRequest): RefreshReply | Promise<RefreshReply>
   publish(
     request: PublishRequest,

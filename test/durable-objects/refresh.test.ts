@@ -38,7 +38,13 @@ describe('refresh', () => {
   it('answers "unchanged" in a few bytes', async () => {
     await mustPublish(printDocument())
     const reply = await refresh(1)
-    expect(Object.keys(reply).sort()).toEqual(['digest', 'intervalMs', 'revision', 'viewsVersion'])
+    expect(reply).toEqual({
+      revision: 1,
+      digest: reply.digest,
+      intervalMs: 5_000,
+      viewsVersion: 0,
+      views: [],
+    })
     expect(reply.intervalMs).toBe(5_000)
   })
 

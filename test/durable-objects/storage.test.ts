@@ -128,7 +128,8 @@ describe('retention', () => {
     const lengthBytes = new TextEncoder().encode(text).byteLength
     expect(await lengths()).toEqual([{ lengthBytes }])
     await runInDurableObject(coordinator(), (_, { storage }) => {
-      storage.sql.exec('DROP TABLE placements; ALTER TABLE documents DROP COLUMN lengthBytes')
+      storage.sql.exec('DROP TABLE placements; DROP TABLE views; DROP TABLE views_version')
+      storage.sql.exec('ALTER TABLE documents DROP COLUMN lengthBytes')
       storage.sql.exec('UPDATE storage_schema SET version = 1')
       migrate(storage)
     })

@@ -119,6 +119,7 @@ export function createFleet({ seed, isolates, colos, bornWithinMs, cacheKeeps }:
     revision: isolate.held?.revision ?? 0,
     digest: '',
     viewsVersion: 0,
+    views: null,
   })
 
   function start(isolate: Isolate, born: number): void {

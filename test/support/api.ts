@@ -1,7 +1,9 @@
 /** The admin API as its users call it: one function per call, answers as they came. */
 import type { OutgoingHttpHeaders } from 'node:http'
 import { type Answer, type Call, pollUntil, send } from './http.ts'
-import type { Target } from './targets.ts'
+import type { Target as Running } from './targets.ts'
+
+type Target = Pick<Running, 'port' | 'token'>
 
 export interface Published {
   readonly revision: number

@@ -13,6 +13,8 @@ export interface PlainLayout {
   readonly vars: Readonly<Record<string, string>>
   /** A Worker that exports another class ConfigCoordinator, from the root of the repository. */
   readonly coordinator?: string
+  /** Ports of further isolates of the router. */
+  readonly others?: readonly number[]
 }
 
 export interface PlainCommand {
@@ -29,7 +31,7 @@ export async function preparePlainWorkerd(layout: PlainLayout): Promise<PlainCom
   const routerBundle = at('run/router.js')
   const cellBundle = at('run/cell.js')
   const coordinatorBundle = at('run/coordinator.js')
-  const { coordinator } = layout
+  const { coordinator, others = [] } = layout
   await Promise.all([
     bundle('workers/index.ts', routerBundle, { LOCAL_BOOTSTRAP: localBootstrap() }),
     bundle('workers/cell/index.ts', cellBundle),
@@ -45,6 +47,7 @@ export async function preparePlainWorkerd(layout: PlainLayout): Promise<PlainCom
     cells: CELLS,
     variables: Object.keys(layout.vars),
     allowsPrivateNetwork: true,
+    others,
     ...(coordinator && { coordinator: { service: 'coordinator', bundle: coordinatorBundle } }),
   })
   writeFileSync(at('run/workerd.capnp'), config)

@@ -39,8 +39,18 @@ export async function readText(
 /** A small JSON object. */
 export async function readObject(request: Request): Promise<Result<JsonObject, Problem>> {
   const text = await readText(request, SMALL_BYTES)
+  return text.ok ? parseObject(text.value) : text
+}
+
+/** The same, or nothing at all. */
+export async function readOptionalObject(request: Request): Promise<Result<JsonObject, Problem>> {
+  const text = await readText(request, SMALL_BYTES)
   if (!text.ok) return text
-  const parsed = parseJson(text.value)
+  return text.value === '' ? succeed(new Map()) : parseObject(text.value)
+}
+
+function parseObject(text: string): Result<JsonObject, Problem> {
+  const parsed = parseJson(text)
   if (!parsed.ok) return refuseJson(parsed.error.message, parsed.error)
   return parsed.value instanceof Map
     ? succeed(parsed.value)

@@ -26,7 +26,7 @@ export interface AdminWiring {
   afterPublish(env: Env, ctx: Context): void
   /** The breaker object of a published placement; undefined: this deployment has none. */
   breaker(env: Env, placement: string): BreakerApi | undefined
-  /** What this isolate goes by from now on; the others hear of it with their next report. */
+  /** What this isolate goes by from now on; the others hear of it with their next refresh. */
   afterOverride(placement: string, view: BreakerView): void
   /** Whom to hold responsible for failed logins. */
   clientAddress(request: Request, env: Env): string

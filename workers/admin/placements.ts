@@ -81,7 +81,7 @@ interface Found {
   readonly placement: Placement
 }
 
-async function findPlacement(call: Call): Promise<Result<Found, Problem>> {
+export async function findPlacement(call: Call): Promise<Result<Found, Problem>> {
   const held = await readHeld(call)
   if (!held.ok) return held
   const { snapshot } = held.value
@@ -90,7 +90,7 @@ async function findPlacement(call: Call): Promise<Result<Found, Problem>> {
   return fail({ code: 'placement_not_found' })
 }
 
-function askBreaker<T>(
+export function askBreaker<T>(
   call: Call,
   { name }: Placement,
   ask: (breaker: BreakerApi) => Result<T, Problem> | Promise<Result<T, Problem>>,

@@ -1,13 +1,14 @@
 import type { Access } from './auth.ts'
 import type { Answer, Call } from './call.ts'
 import { listRevisions, publish, rollBack, showConfig, showDiff, showRevision } from './config.ts'
+import { drain, undrain } from './drain.ts'
 import { explainKey, explainRequest } from './explain.ts'
 import { showHealth, showHeld, showReadiness } from './pages.ts'
 import { forceBreaker, listPlacements, showPlacement } from './placements.ts'
 
 /** One page of the router's own. GET serves HEAD too. */
 export interface Route {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   /** `open`: to everybody; `debug`: to everybody in local development, else with a token. */
   readonly access: Access | 'open' | 'debug'
@@ -39,6 +40,18 @@ export const ROUTES: readonly Route[] = [
     path: '/admin/placements/:placement/breaker',
     access: 'write',
     answer: forceBreaker,
+  },
+  {
+    method: 'POST',
+    path: '/admin/placements/:placement/drain',
+    access: 'write',
+    answer: drain,
+  },
+  {
+    method: 'DELETE',
+    path: '/admin/placements/:placement/drain',
+    access: 'write',
+    answer: undrain,
   },
 ]
 

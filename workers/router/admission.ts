@@ -1,3 +1,4 @@
+import { listUnhealthy, readAvailability } from '../../shared/breaker/admit.ts'
 import type { Placement } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { type Passage, pass } from './breakers.ts'
@@ -17,8 +18,31 @@ export interface Admission {
 /** Past its header deadline by this much, a slot without an answer is free again. */
 export const SLOT_BACKSTOP_MS = 5_000
 
-/** A problem: this request cannot be this placement's. 'denied': its breaker lets nothing through. */
+/** Why a placement takes no request now: its breaker, its health, or its operator. */
+export type Absence = 'denied' | 'unhealthy' | 'draining'
+
+/** `isSafe`: it may be repeated elsewhere. A problem: this request cannot be this placement's. */
 export function admit(
+  router: Router,
+  exchange: Exchange,
+  placement: Placement,
+  isSafe: boolean,
+): Admission | Problem | Absence {
+  const standing = readStanding(router, placement, exchange.startedAt)
+  if (standing !== 'available') return standing
+  return admitThough(router, exchange, placement, isSafe)
+}
+
+export function readStanding(
+  { reporter }: Router,
+  placement: Placement,
+  now: number,
+): ReturnType<typeof readAvailability> {
+  return readAvailability(reporter.breakers.find(placement).held, placement.endpoints.length, now)
+}
+
+/** Whether or not it is healthy. */
+export function admitThough(
   router: Router,
   exchange: Exchange,
   placement: Placement,
@@ -27,7 +51,7 @@ export function admit(
   const tooLarge = findDeclaredExcess(exchange, placement)
   if (tooLarge !== undefined) return tooLarge
   const turn = placement.endpoints.length === 1 ? 0 : router.nextTurn(placement)
-  const order = listSelectable(placement, turn)
+  const order = listSelectable(router, placement, turn, exchange.startedAt)
   if (order.length === 0) return { code: 'no_endpoint' }
   const slot = takeSlot(router, placement)
   if (slot === 'full') return { code: 'concurrency_limit', retryAfterSeconds: 1 }
@@ -40,9 +64,18 @@ export function admit(
 }
 
 /** Round robin, then the others in the order in which they would follow. */
-function listSelectable({ endpoints }: Placement, turn: number): readonly number[] {
+function listSelectable(
+  { reporter }: Router,
+  placement: Placement,
+  turn: number,
+  now: number,
+): readonly number[] {
+  const { endpoints } = placement
   if (endpoints.length === 1 && endpoints[0]?.weight !== 0) return ONLY
-  const selectable = [...endpoints.keys()].filter((index) => endpoints[index]?.weight !== 0)
+  const weighted = [...endpoints.keys()].filter((index) => endpoints[index]?.weight !== 0)
+  const unhealthy = listUnhealthy(reporter.breakers.find(placement).held, now)
+  const healthy = weighted.filter((index) => !unhealthy.includes(index))
+  const selectable = healthy.length > 0 ? healthy : weighted
   const start = turn % Math.max(1, selectable.length)
   return [...selectable.slice(start), ...selectable.slice(0, start)]
 }

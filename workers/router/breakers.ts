@@ -1,6 +1,7 @@
 import {
   type AdmitSettings,
   admit,
+  applyToldView,
   applyView,
   type IsolateBreaker,
   startIsolateBreaker,
@@ -13,7 +14,7 @@ import type { Phase } from '../../shared/breaker/state.ts'
 import type { BreakerView } from '../../shared/breaker/view.ts'
 import type { Placement } from '../../shared/config/snapshot.ts'
 import { hashRoutingKey } from '../../shared/routing/key-hash.ts'
-import type { Views } from '../../shared/rpc/breaker.ts'
+import type { PlacementView, Views } from '../../shared/rpc/breaker.ts'
 
 /**
  * What this isolate knows of the placements' breakers: the views that it was told, its own local
@@ -22,12 +23,12 @@ import type { Views } from '../../shared/rpc/breaker.ts'
 export interface Breakers {
   /** The placement's, under the settings of its newest config. */
   find(placement: Placement): KnownBreaker
-  /** All views that there are, as of this moment. */
+  /** What changed since the last time, or all that there is. */
   apply(views: Views, now: number): void
   /** The view of one placement. */
   learn(placement: string, view: BreakerView, now: number): void
-  /** What is held, as of this moment, for whoever is told by this isolate. */
-  list(now: number): Views
+  /** What is held, as of this moment, for whoever is told by this isolate; null: was told of none. */
+  list(now: number): Views | null
   /** All of them, for judging whether this isolate itself is the cause. */
   all(): Iterable<KnownBreaker>
   /** Whether any views have come; before, what is not known may be anything. */
@@ -85,9 +86,8 @@ export function createBreakers(random: () => number = () => Math.random()): Brea
     byName.set(placement, started)
     return started
   }
-  const learn = (placement: string, view: BreakerView, now: number): void => {
-    applyView((byName.get(placement) ?? startAt(placement, UNUSED, now)).held, view, now)
-  }
+  const open = (placement: string, now: number): KnownBreaker =>
+    byName.get(placement) ?? startAt(placement, UNUSED, now)
   return {
     find(placement) {
       const known = byPlacement.get(placement)
@@ -101,10 +101,12 @@ export function createBreakers(random: () => number = () => Math.random()): Brea
     },
     apply(views, now) {
       isTold = true
-      for (const [placement, view] of Object.entries(views)) learn(placement, view, now)
+      for (const { placement, view } of views) applyToldView(open(placement, now).held, view, now)
     },
-    learn,
-    list: (now) => listViews(byName, now),
+    learn(placement, view, now) {
+      applyView(open(placement, now).held, view, now)
+    },
+    list: (now) => (isTold ? listViews(byName, now) : null),
     all: () => byName.values(),
     // Told once, an isolate knows that what it was not told of has never opened.
     isTold: () => isTold,
@@ -169,13 +171,13 @@ export function readDeniedMs({ held }: KnownBreaker, now: number): number {
 }
 
 function listViews(byName: ReadonlyMap<string, KnownBreaker>, now: number): Views {
-  const views: [string, Views[string]][] = []
-  for (const [placement, { held }] of byName) {
-    if (held.view === undefined) continue
-    const ageMs = now - held.receivedAt
-    const { leftMs, rampedMs, phase } = held.view
-    const ramped = phase === 'recovering' ? rampedMs + ageMs : 0
-    views.push([placement, { ...held.view, leftMs: Math.max(0, leftMs - ageMs), rampedMs: ramped }])
+  const views: PlacementView[] = []
+  for (const known of byName.values()) {
+    const { view, receivedAt } = known.held
+    // A breaker that never changed is what everybody takes it for.
+    if (view === undefined || view.version === 1) continue
+    const ageMs = Math.max(0, now - receivedAt)
+    views.push({ placement: known.placement, view: { ...view, ageMs } })
   }
-  return Object.fromEntries(views)
+  return views
 }

@@ -3,8 +3,8 @@ import { mayRetry, RETRIES, takeToken } from '../../shared/breaker/retry-budget.
 import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
-import { listCandidates } from '../../shared/routing/failover.ts'
-import { type Admission, admit } from './admission.ts'
+import { type FailoverReason, listCandidates } from '../../shared/routing/failover.ts'
+import { type Absence, type Admission, admit, admitThough, readStanding } from './admission.ts'
 import { type Passage, readDeniedMs } from './breakers.ts'
 import type { Exchange, Router } from './exchange.ts'
 import { forward } from './forward.ts'
@@ -23,7 +23,8 @@ export async function dispatch(
   decision: Decision,
   router: Router,
 ): Promise<Response> {
-  const candidates = listCandidates(snapshot, decision.placement)
+  const isDown = readStanding(router, decision.placement, exchange.startedAt) !== 'available'
+  const candidates = listCandidates(snapshot, decision.placement, isDown)
   const hasAlternatives = candidates.length > 1 || decision.placement.endpoints.length > 1
   const prepared = prepareRepeat(exchange, decision.placement, hasAlternatives)
   const repeat = prepared instanceof Promise ? await prepared : prepared
@@ -35,14 +36,17 @@ export async function dispatch(
     repeat,
     failed: undefined,
     full: undefined,
+    isDenied: false,
+    lastResort: undefined,
   }
   for (const placement of candidates) {
     const admission = admitNext(tour, placement, candidates.length > 1)
-    if (admission === undefined) continue
-    const response = await tryEndpoints(tour, admission)
+    const response = admission && (await tryEndpoints(tour, admission))
     if (response !== undefined) return response
-    exchange.trail.failoverReason ??= 'upstream_error'
+    if (admission !== undefined) exchange.trail.failoverReason ??= 'upstream_error'
   }
+  const response = await tryLastResort(tour)
+  if (response !== undefined) return response
   throw new Refusal(describeEnd(tour))
 }
 
@@ -57,6 +61,16 @@ interface Tour {
   failed: FailedAttempt | undefined
   /** Why a fallback could not take the request. */
   full: Problem | undefined
+  /** Some breaker let nothing through. */
+  isDenied: boolean
+  /** The default placement, when it is unhealthy: better than nobody. */
+  lastResort: Placement | undefined
+}
+
+const FAILOVER_REASONS: Readonly<Record<Absence, FailoverReason>> = {
+  denied: 'circuit_open',
+  unhealthy: 'upstream_unhealthy',
+  draining: 'draining',
 }
 
 function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admission | undefined {
@@ -65,9 +79,14 @@ function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admi
   // Without a fallback it would be refused anyway: as a probe it has at least a chance.
   const isSafe = tour.repeat.isAllowed || !(isDecided && hasFallback)
   const admission = admit(router, exchange, placement, isSafe)
-  if (admission === 'denied') {
-    if (isDecided) exchange.trail.failoverReason = 'circuit_open'
-    ask(tour, placement)
+  if (typeof admission === 'string') {
+    if (isDecided) exchange.trail.failoverReason = FAILOVER_REASONS[admission]
+    if (admission === 'denied') {
+      tour.isDenied = true
+      ask(tour, placement)
+    }
+    if (admission === 'unhealthy' && isDefault(tour.snapshot, placement))
+      tour.lastResort = placement
     return undefined
   }
   if ('code' in admission) {
@@ -76,6 +95,19 @@ function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admi
     return undefined
   }
   return admission
+}
+
+const isDefault = ({ placements, defaultPlacement }: Snapshot, placement: Placement): boolean =>
+  placements[defaultPlacement] === placement
+
+/** Checks may be wrong, and nobody else is left. */
+async function tryLastResort(tour: Tour): Promise<Response | undefined> {
+  const { lastResort, exchange, router, failed } = tour
+  if (lastResort === undefined || failed !== undefined) return undefined
+  const admission = admitThough(router, exchange, lastResort, true)
+  tour.isDenied ||= admission === 'denied'
+  if (typeof admission === 'string' || 'code' in admission) return undefined
+  return tryEndpoints(tour, admission)
 }
 
 /** In the background: the permit is a later request's. */
@@ -145,10 +177,11 @@ function note({ exchange, router }: Tour, passage: Passage, outcome: Outcome): v
 }
 
 /** Nobody answered. */
-function describeEnd({ exchange, decision, router, failed, full }: Tour): Problem {
+function describeEnd({ exchange, decision, router, failed, full, isDenied }: Tour): Problem {
   if (failed !== undefined)
     return exchange.trail.attempts > 1 ? { code: 'all_endpoints_failed' } : failed.problem
   if (full !== undefined) return full
+  if (!isDenied) return UNAVAILABLE
   const breaker = router.reporter.breakers.find(decision.placement)
   const deniedMs = readDeniedMs(breaker, exchange.startedAt)
   exchange.trail.circuitState = 'open'
@@ -157,4 +190,10 @@ function describeEnd({ exchange, decision, router, failed, full }: Tour): Proble
     retryAfterSeconds: Math.max(1, Math.ceil(deniedMs / 1000)),
     circuitState: 'open',
   }
+}
+
+const UNAVAILABLE: Problem = {
+  code: 'no_endpoint',
+  detail: 'The placement is drained or unhealthy, and no other may take its requests',
+  retryAfterSeconds: 5,
 }

@@ -1,4 +1,4 @@
-import { applyView } from '../../shared/breaker/admit.ts'
+import { applyView, noteSelfProbe } from '../../shared/breaker/admit.ts'
 import type { Outcome } from '../../shared/breaker/classify.ts'
 import { closeLocally, noteLocally, releaseLocalProbe } from '../../shared/breaker/local.ts'
 import { drainPending, noteOutcome, noteProbe } from '../../shared/breaker/pending.ts'
@@ -60,6 +60,7 @@ export function noteSeen(seen: Seen, now: number): boolean {
       return isReportDue(breaker, now)
     }
     // While an operator's word counts, what the isolate itself would conclude does not.
+    if (passage.admittance === 'self_probe') noteSelfProbe(breaker.held, hasFailed)
     const { view, local } = breaker.held
     if (view?.isForced !== true) noteLocally(local, breaker.settings.local, hasFailed, now)
     noteOutcome(breaker.pending, stamp, hashRoutingKey(seen.routingKey), outcome, now)

@@ -6,6 +6,7 @@ import {
   type Snapshot,
 } from '../../shared/config/snapshot.ts'
 import { printHex } from '../../shared/hex.ts'
+import { isViews } from '../../shared/rpc/breaker-view.ts'
 import type { RefreshReply, SnapshotStream } from '../../shared/rpc/coordinator.ts'
 import { withDeadline } from './deadline.ts'
 
@@ -108,6 +109,7 @@ function hasReplyShape(value: { readonly [K in keyof RefreshReply]?: unknown }):
     isCount(viewsVersion) &&
     typeof intervalMs === 'number' &&
     intervalMs > 0 &&
+    (value.views === undefined || isViews(value.views)) &&
     (snapshot === undefined || isStream(snapshot))
   )
 }

@@ -7,6 +7,7 @@ import {
   unscheduled,
 } from '../../shared/config/refresh-schedule.ts'
 import type { Snapshot } from '../../shared/config/snapshot.ts'
+import type { Views } from '../../shared/rpc/breaker.ts'
 import { DeadlineError } from './deadline.ts'
 import { type Opened, Rejection, verifySnapshot } from './snapshot-bytes.ts'
 import type { Sources } from './snapshot-sources.ts'
@@ -27,9 +28,17 @@ export interface Held {
   readonly loadedAt: number
 }
 
+/** Where the views go that come with a refresh, and come from for the neighbours. */
+export interface ViewPort {
+  apply(views: Views, now: number): void
+  /** null: this isolate was told of none. */
+  list(now: number): Views | null
+}
+
 /** Plain data, because it outlives every request. */
 export interface Isolate {
   readonly clock: Clock
+  readonly views: ViewPort
   held: Held | undefined
   schedule: Schedule
   viewsVersion: number
@@ -49,8 +58,9 @@ export interface Attempt {
   defer(work: Promise<unknown>): void
 }
 
-export const startIsolate = (clock: Clock): Isolate => ({
+export const startIsolate = (clock: Clock, views: ViewPort): Isolate => ({
   clock,
+  views,
   held: undefined,
   schedule: unscheduled,
   viewsVersion: 0,
@@ -61,9 +71,16 @@ export const startIsolate = (clock: Clock): Isolate => ({
 
 export const revisionOf = ({ held }: Isolate): number => held?.snapshot.revision ?? 0
 
-export function describeHeld({ held, viewsVersion }: Isolate): HeadSubject {
+export function describeHeld({ held, viewsVersion, views, clock }: Isolate): HeadSubject {
   const { revision, digest } = held?.snapshot ?? { revision: 0, digest: '' }
-  return { revision, digest: revision === 0 ? '' : digest, viewsVersion }
+  const subject = { revision, digest: revision === 0 ? '' : digest, viewsVersion }
+  return { ...subject, views: views.list(clock.now()) }
+}
+
+/** What came from the coordinator, perhaps by way of a neighbour. */
+export function holdViews(isolate: Isolate, views: Views, version: number): void {
+  isolate.views.apply(views, isolate.clock.now())
+  isolate.viewsVersion = version
 }
 
 /** Swaps the snapshot if it is newer than what is held. */

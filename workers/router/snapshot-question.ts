@@ -13,6 +13,7 @@ import {
   confirm,
   describeHeld,
   hold,
+  holdViews,
   type Isolate,
   logFailure,
   nameFailure,
@@ -93,7 +94,7 @@ function acceptAnswer(attempt: Attempt, reply: RefreshReply, opened: Opened | un
   // A slower answer to an earlier question: what came since stands.
   if (reply.revision < revisionOf(isolate)) return
   isolate.schedule = scheduleAnswer(now(), clampInterval(reply.intervalMs), random())
-  isolate.viewsVersion = Math.max(isolate.viewsVersion, reply.viewsVersion)
+  if (reply.views !== undefined) holdViews(isolate, reply.views, reply.viewsVersion)
   noteSuccess(attempt)
 }
 

@@ -4,6 +4,7 @@ import {
   isHead,
   isLive,
   isNews,
+  readHeadViews,
   writeClaim,
 } from '../../shared/config/refresh-head.ts'
 import {
@@ -20,6 +21,7 @@ import {
   describeHeld,
   hold,
   holdBootstrap,
+  holdViews,
   logFailure,
   revisionOf,
 } from './snapshot-isolate.ts'
@@ -131,6 +133,9 @@ function follow(attempt: Attempt, head: Head): void {
   const now = isolate.clock.now()
   isolate.schedule = followHead(head, isolate.schedule, now, isolate.clock.random())
   if (!isAnswer(head, now)) return
+  const views = readHeadViews(head, now)
+  if (views !== null && head.viewsVersion >= isolate.viewsVersion)
+    holdViews(isolate, views, head.viewsVersion)
   confirm(isolate, head.revision)
   noteSuccess(attempt)
 }

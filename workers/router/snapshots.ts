@@ -12,6 +12,7 @@ import {
   holdBootstrap,
   type Isolate,
   startIsolate,
+  type ViewPort,
 } from './snapshot-isolate.ts'
 import { ask } from './snapshot-question.ts'
 import { loadFirst, refresh } from './snapshot-refresh.ts'
@@ -57,8 +58,8 @@ interface State {
   flight: Flight | undefined
 }
 
-export function createSnapshotCache(clock: Clock = systemClock): SnapshotCache {
-  const isolate = startIsolate(clock)
+export function createSnapshotCache(views: ViewPort, clock: Clock = systemClock): SnapshotCache {
+  const isolate = startIsolate(clock, views)
   const state: State = { isolate, flight: undefined }
   return {
     peek: () => isolate.held,

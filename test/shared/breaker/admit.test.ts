@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 import {
   type AdmitSettings,
   admit,
+  applyToldView,
   applyView,
   type IsolateBreaker,
+  noteSelfProbe,
   startIsolateBreaker,
 } from '../../../shared/breaker/admit.ts'
 import { classifyFailure, classifyStatus } from '../../../shared/breaker/classify.ts'
@@ -22,6 +24,8 @@ const closed: BreakerView = {
   isForced: false,
   leftMs: 0,
   rampedMs: 0,
+  isDraining: false,
+  unhealthy: [],
 }
 const opened: BreakerView = { ...closed, version: 2, generation: 2, phase: 'open', leftMs: 30_000 }
 
@@ -46,9 +50,10 @@ describe('admission by a view', () => {
   })
 
   it('one that is not closed is not believed for ever: one request in five seconds finds out', () => {
-    for (const phase of ['open', 'half_open', 'recovering'] as const) {
-      const one = hold({ ...opened, phase, leftMs: 3_600_000 })
-      expect(ask(one, 120_000, 0.99)).toBe(phase === 'recovering' ? 'allow' : 'deny')
+    for (const phase of ['open', 'half_open'] as const) {
+      const one = hold({ ...opened, phase, leftMs: 0 })
+      // An open one that should have ended is doubted sooner.
+      if (phase === 'half_open') expect(ask(one, 120_000, 0.99)).toBe('deny')
       expect([120_001, 120_002, 125_000, 125_001].map((now) => ask(one, now, 0.99))).toEqual([
         'self_probe',
         'deny',
@@ -58,13 +63,60 @@ describe('admission by a view', () => {
     }
   })
 
+  it('an open one is believed until it ends, however long that is; a ramp ends by itself', () => {
+    const long = hold({ ...opened, leftMs: 300_000 })
+    expect([ask(long, 305_000), ask(long, 305_001)]).toEqual(['deny', 'self_probe'])
+    const recovering = hold({ ...opened, phase: 'recovering', leftMs: 0 })
+    expect(ask(recovering, 1e9, 0.999)).toBe('allow')
+  })
+
+  it('three requests that found out by themselves are enough, until the object is heard again', () => {
+    const one = hold({ ...opened, phase: 'half_open', leftMs: 0 })
+    for (const [hasFailed, now] of [
+      [false, 200_000],
+      [true, 205_000],
+      [false, 210_000],
+      [false, 215_000],
+      [false, 220_000],
+    ] as const) {
+      expect([ask(one, now), ask(one, now + 1)]).toEqual(['self_probe', 'deny'])
+      noteSelfProbe(one, hasFailed)
+    }
+    expect([ask(one, 220_001), ask(one, 220_002)]).toEqual(['allow', 'allow'])
+    applyView(one, { ...opened, phase: 'half_open', leftMs: 0 }, 221_000)
+    expect(ask(one, 221_001)).toBe('deny')
+  })
+
   it("an operator's word counts above permits and failures, and ends when nobody repeats it", () => {
-    const forcedOpen = hold({ ...opened, isForced: true })
+    const forcedOpen = hold({ ...opened, isForced: true, leftMs: 3_600_000 })
     expect(ask(forcedOpen, 120_000)).toBe('deny')
-    expect(ask(forcedOpen, 120_001)).toBe('self_probe')
-    const forcedClosed = hold({ ...closed, isForced: true })
+    expect(
+      applyToldView(
+        forcedOpen,
+        { ...opened, isForced: true, leftMs: 3_600_000, ageMs: 0 },
+        120_000,
+      ),
+    ).toBe(false)
+    expect(ask(forcedOpen, 240_000)).toBe('deny')
+    const ending = hold({ ...opened, isForced: true, leftMs: 30_000 })
+    expect([ask(ending, 35_000), ask(ending, 35_001)]).toEqual(['deny', 'self_probe'])
+    const forcedClosed = hold({ ...closed, isForced: true, leftMs: 60_000 })
     for (let i = 0; i < 9; i++) noteLocally(forcedClosed.local, SETTINGS.local, true, 0)
     expect(ask(forcedClosed, 1)).toBe('allow')
+  })
+
+  it("what others hand on is as old as they say, and renews nothing but an operator's word", () => {
+    const one = startIsolateBreaker()
+    expect(applyToldView(one, { ...opened, ageMs: 4_000 }, 10_000)).toBe(true)
+    expect(one).toMatchObject({ receivedAt: 6_000, view: { leftMs: 30_000 } })
+    expect(applyToldView(one, { ...opened, ageMs: 0 }, 20_000)).toBe(false)
+    expect(one.receivedAt).toBe(6_000)
+    expect(applyToldView(one, { ...closed, ageMs: 0 }, 20_000)).toBe(false)
+    const forced = { ...opened, version: 3, isForced: true, leftMs: 60_000 }
+    expect(applyToldView(one, { ...forced, ageMs: 1_000 }, 20_000)).toBe(true)
+    expect(one).toMatchObject({ receivedAt: 19_000, view: { leftMs: 60_000 } })
+    expect(applyToldView(one, { ...forced, ageMs: 0 }, 30_000)).toBe(false)
+    expect(one.receivedAt).toBe(30_000)
   })
 
   it('a permit is used once, in time, by a request that may be repeated, in the end by any', () => {

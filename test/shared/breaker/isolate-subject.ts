@@ -81,6 +81,8 @@ function readView(step: Step): BreakerView {
     isForced,
     leftMs: Number(told['leftMs'] ?? 0),
     rampedMs: Number(told['w']) * RAMP_MS,
+    isDraining: false,
+    unhealthy: [],
   }
 }
 

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { BreakerView } from '../../../shared/breaker/view.ts'
 import {
   followHead,
   type Head,
   isHead,
   isLive,
   isNews,
+  readHeadViews,
   writeClaim,
   writeHead,
 } from '../../../shared/config/refresh-head.ts'
@@ -16,9 +18,40 @@ import {
 } from '../../../shared/config/refresh-schedule.ts'
 
 const NOW = Date.UTC(2026, 10, 20)
-const subject = { revision: 4, digest: 'ab'.repeat(32), viewsVersion: 0 }
+const subject = { revision: 4, digest: 'ab'.repeat(32), viewsVersion: 0, views: null }
 const answered = scheduleAnswer(NOW, 5_000, 0)
 const head = writeHead(subject, answered)
+
+const VIEW: BreakerView = {
+  epoch: 1,
+  version: 2,
+  generation: 2,
+  phase: 'open',
+  isForced: false,
+  leftMs: 30_000,
+  rampedMs: 0,
+  isDraining: false,
+  unhealthy: [0],
+}
+
+describe('views in a head', () => {
+  const views = [{ placement: 'a', view: { ...VIEW, ageMs: 500 } }]
+  const told = writeHead({ ...subject, views }, answered)
+
+  it('grow older with it, and never younger', () => {
+    expect(readHeadViews(told, NOW + 2_000)).toEqual([
+      { placement: 'a', view: { ...VIEW, ageMs: 2_500 } },
+    ])
+    expect(readHeadViews(told, NOW - 60_000)).toEqual(views)
+    expect(readHeadViews(head, NOW)).toBeNull()
+  })
+
+  it('survive JSON, and are left out of a claim', () => {
+    const read: unknown = JSON.parse(JSON.stringify(told))
+    expect([isHead(read), read]).toEqual([true, told])
+    expect(writeClaim({ ...subject, views }, answered, NOW).views).toBeNull()
+  })
+})
 
 describe('a head', () => {
   it('hands the schedule of the isolate that asked to the others', () => {
@@ -86,6 +119,9 @@ describe('what is read from the cache', () => {
     ['a time that is none', { ...head, storedAt: Number.NaN }],
     ['an interval that is a text', { ...head, intervalMs: '5000' }],
     ['no word on whether somebody asks', { ...head, isAsking: undefined }],
+    ['no word on views', { ...head, views: undefined }],
+    ['views that are none', { ...head, views: [{ placement: 'a', view: { phase: 'shut' } }] }],
+    ['a view without its age', { ...head, views: [{ placement: 'a', view: VIEW }] }],
   ])('is no head when it is %s', (_name, value) => {
     expect(isHead(value)).toBe(false)
   })

@@ -19,7 +19,6 @@ describe('a field that has no effect yet', () => {
     expect(
       warningsOf(aSmallDocument({ placements, defaultPlacement: 'c', routingTable: {} })),
     ).toEqual([
-      '/placements/a~1b/healthCheck not_in_effect',
       '/placements/a~1b/balance not_in_effect',
       '/placements/a~1b/endpoints/1 not_in_effect',
     ])
@@ -39,11 +38,9 @@ describe('a field that has no effect yet', () => {
     expect(warningsOf(aBaseline({}, { fallback: '' }))).toEqual([])
   })
 
-  test('is named as in the format of the baseline', () => {
+  test('is none of the baseline', () => {
     const placement = { circuit_breaker: {}, health_check: {} }
-    expect(warningsOf(aBaseline({}, placement))).toEqual([
-      '/placements/tier1/health_check not_in_effect',
-    ])
+    expect(warningsOf(aBaseline({}, placement))).toEqual([])
     const { placements: _, ...rest } = aBaseline({ cellEndpoints: { tier1: 'http://a.example' } })
     expect(warningsOf(rest)).toEqual([])
   })

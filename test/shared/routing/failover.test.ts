@@ -18,9 +18,9 @@ describe('who may answer', () => {
       },
     }),
   )
-  const listFor = (name: string) => {
+  const listFor = (name: string, isDown = false) => {
     const decided = snapshot.placements.find((one) => one.name === name)
-    return decided && listCandidates(snapshot, decided).map((one) => one.name)
+    return decided && listCandidates(snapshot, decided, isDown).map((one) => one.name)
   }
 
   it.each([
@@ -35,6 +35,12 @@ describe('who may answer', () => {
       expect(listFor(name)).toEqual(expected)
     },
   )
+
+  it('the default placement is what remains of one that is unhealthy or drained', () => {
+    expect(listFor('a', true)).toEqual(['a', 'b', 'c', 'd'])
+    expect(listFor('c', true)).toEqual(['c', 'd'])
+    expect(listFor('d', true)).toEqual(['d'])
+  })
 })
 
 describe('the hash of a routing key', () => {

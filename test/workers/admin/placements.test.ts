@@ -119,3 +119,46 @@ describe('forcing a breaker', () => {
     expect(answer.status).toBe(403)
   })
 })
+
+describe('draining', () => {
+  const drain = (path = VISA, init: Parameters<typeof ask>[1] = {}) =>
+    ask(`${path}/drain`, { method: 'POST', ...init })
+
+  it('is told to this isolate at once, and taken back', async () => {
+    const drained = await drain()
+    expect(drained.status).toBe(200)
+    expect(await readJson(drained)).toMatchObject({ breaker: { isDraining: true } })
+    expect(applied.at(-1)).toMatchObject(['visa/eu', { isDraining: true }])
+    const back = await ask(`${VISA}/drain`, { method: 'DELETE' })
+    expect(await readJson(back)).toMatchObject({ breaker: { isDraining: false } })
+    expect(applied.at(-1)).toMatchObject(['visa/eu', { isDraining: false }])
+  })
+
+  it('the last one that could answer needs force', async () => {
+    await configure('tier1')
+    const TIER1 = '/admin/placements/tier1'
+    const refused = await drain(TIER1)
+    expect([refused.status, (await readJson(refused))['code']]).toEqual([
+      409,
+      'last_available_placement',
+    ])
+    expect((await ask(`${TIER1}/drain?force=true`, { method: 'POST' })).status).toBe(200)
+    // Now visa has no substitute either.
+    expect((await drain()).status).toBe(409)
+    expect((await drain(VISA, { body: '{"force": true}' })).status).toBe(200)
+  })
+
+  it('a fallback that is forced open is no substitute', async () => {
+    await configure('tier1')
+    await force({ state: 'open', ttl: '1m', reason: '' }, '/admin/placements/tier1/breaker')
+    expect((await drain()).status).toBe(409)
+  })
+
+  it('needs the write token, a published name, and a body that makes sense', async () => {
+    expect((await drain(VISA, { token: READ_TOKEN })).status).toBe(403)
+    expect((await drain('/admin/placements/nobody')).status).toBe(404)
+    expect((await drain(VISA, { body: '{"force": "yes"}' })).status).toBe(400)
+    const put = await ask(`${VISA}/drain`, { method: 'PUT' })
+    expect([put.status, put.headers.get('allow')]).toEqual([405, 'POST, DELETE'])
+  })
+})

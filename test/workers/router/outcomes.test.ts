@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import type { BreakerView } from '../../../shared/breaker/view.ts'
 import { type Result, succeed } from '../../../shared/result.ts'
-import type { BreakerReply, BreakerReport } from '../../../shared/rpc/breaker.ts'
+import type { BreakerReply, BreakerReport, Views } from '../../../shared/rpc/breaker.ts'
 import { createRouterApp } from '../../../workers/router/app.ts'
 import { type Breakers, createBreakers } from '../../../workers/router/breakers.ts'
 import { createRouter } from '../../../workers/router/router.ts'
@@ -19,6 +19,8 @@ const CLOSED: BreakerView = {
   isForced: false,
   leftMs: 0,
   rampedMs: 0,
+  isDraining: false,
+  unhealthy: [],
 }
 
 const A = { kind: 'service', binding: 'A', weight: 1 } as const
@@ -159,6 +161,10 @@ describe('what an isolate reports', () => {
   })
 })
 
+const tell = (view: Partial<BreakerView>): Views => [
+  { placement: 'a', view: { ...CLOSED, ...view, ageMs: 0 } },
+]
+
 describe('what an isolate is told', () => {
   it('D32 the view in the answer to its own report counts at once', async () => {
     const world = startWorld()
@@ -174,7 +180,7 @@ describe('what an isolate is told', () => {
   it('a permit is asked for behind a request, and used by a later one that may be repeated', async () => {
     const world = startWorld()
     const halfOpen = { version: 3, generation: 3, phase: 'half_open' } as const
-    world.breakers.apply({ a: { ...CLOSED, ...halfOpen } }, Date.now())
+    world.breakers.apply(tell(halfOpen), Date.now())
     world.answer = async ({ wantsPermit }) =>
       reply(halfOpen, {
         permit:
@@ -203,7 +209,7 @@ describe('what an isolate is told', () => {
   it('a probe is one request, though the placement has another endpoint', async () => {
     const world = startWorld()
     const halfOpen = { version: 3, generation: 3, phase: 'half_open' } as const
-    world.breakers.apply({ a: { ...CLOSED, ...halfOpen } }, Date.now())
+    world.breakers.apply(tell(halfOpen), Date.now())
     world.answer = async () =>
       reply(halfOpen, { permit: { id: '3.0', generation: 3, leftMs: 5_000 } })
     await (await world.send()).work
@@ -216,17 +222,16 @@ describe('what an isolate is told', () => {
 
   it('views of the refresh count for placements that it has met and for those that it has not', async () => {
     const world = startWorld()
-    world.breakers.apply({}, Date.now())
+    world.breakers.apply([], Date.now())
     expect((await world.send()).response.headers.get('x-circuit-state')).toBe('closed')
     const now = Date.now()
-    world.breakers.apply({ a: { ...CLOSED, version: 2, phase: 'open', leftMs: 9_000 } }, now)
+    world.breakers.apply(tell({ version: 2, phase: 'open', leftMs: 9_000 }), now)
     expect(routedTo(await world.send())).toBe('b')
-    expect(world.breakers.list(now + 4_000)['a']).toMatchObject({
-      phase: 'open',
-      leftMs: 5_000,
-    })
+    expect(world.breakers.list(now + 4_000)).toMatchObject([
+      { placement: 'a', view: { phase: 'open', leftMs: 9_000, ageMs: 4_000 } },
+    ])
     const other = startWorld()
-    other.breakers.apply({ a: { ...CLOSED, version: 2, phase: 'open', leftMs: 9_000 } }, Date.now())
+    other.breakers.apply(tell({ version: 2, phase: 'open', leftMs: 9_000 }), Date.now())
     expect(routedTo(await other.send())).toBe('b')
   })
 })

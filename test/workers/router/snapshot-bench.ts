@@ -1,6 +1,7 @@
 import { vi } from 'vitest'
+import type { Views } from '../../../shared/rpc/breaker.ts'
 import type { RefreshReply, RefreshRequest } from '../../../shared/rpc/coordinator.ts'
-import type { Clock } from '../../../workers/router/snapshot-isolate.ts'
+import type { Clock, ViewPort } from '../../../workers/router/snapshot-isolate.ts'
 import { createSnapshotCache, type Held, type Sources } from '../../../workers/router/snapshots.ts'
 import { aConfig } from '../../support/a-config.ts'
 import { compiled, opened } from '../../support/a-snapshot.ts'
@@ -44,6 +45,9 @@ export class Bench {
   readonly cache
   readonly lines: Readonly<Record<string, unknown>>[] = []
   readonly questions: RefreshRequest[] = []
+  /** What came in with refreshes, and what is held for the neighbours. */
+  readonly told: Views[] = []
+  views: Views | null = null
   replicaReads = 0
   /** Every source is absent, and the coordinator answers that nothing is published. */
   coordinator: Answering = async (request) => replyAt(0, request)
@@ -55,7 +59,11 @@ export class Bench {
   constructor() {
     const clock = { time: START, dice: 0, now: () => clock.time, random: () => clock.dice }
     this.clock = clock
-    this.cache = createSnapshotCache(clock)
+    const views: ViewPort = {
+      apply: (told) => void this.told.push(told),
+      list: () => this.views,
+    }
+    this.cache = createSnapshotCache(views, clock)
   }
 
   readonly connect = (): Sources => ({

@@ -1,6 +1,7 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createBreakers } from '../../../workers/router/breakers.ts'
 import { createSources } from '../../../workers/router/snapshot-sources.ts'
 import { createSnapshotCache, type Held } from '../../../workers/router/snapshots.ts'
 import { printDocument } from '../../support/a-document.ts'
@@ -29,7 +30,7 @@ describe('the sources of a deployment', () => {
   })
 
   it('follow a publish through refreshNow', async () => {
-    const cache = createSnapshotCache()
+    const cache = createSnapshotCache(createBreakers())
     await mustPublish(printDocument({ label: 'first' }))
     await load(cache)
     await mustPublish(printDocument({ label: 'second' }))
@@ -42,7 +43,7 @@ describe('the sources of a deployment', () => {
 
 const connect = () => createSources(env, { replica: undefined, bootstrap: undefined })
 
-async function load(cache = createSnapshotCache()): Promise<Held | undefined> {
+async function load(cache = createSnapshotCache(createBreakers())): Promise<Held | undefined> {
   const ctx = createExecutionContext()
   const held = await cache.current(connect, ctx)
   await waitOnExecutionContext(ctx)
