@@ -18,6 +18,7 @@ import {
   UsageError,
   waitUntilHealthy,
 } from './local.ts'
+import { isPipe, openWithoutBlocking, relayLines } from './log-relay.ts'
 import { assertFitForStrangers, isLoopback } from './strangers.ts'
 import { findWorkerd, printServeArguments } from './workerd-binary.ts'
 import { printWorkerdConfig } from './workerd-config.ts'
@@ -136,9 +137,11 @@ await runCommand(async () => {
   await assertPortIsFree(options.port, options.host, 'npm run serve')
   const config = await writeRuntime(options, vars)
   const child = spawn(findWorkerd(), printServeArguments(config), {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', isPipe(1) ? 'pipe' : 'inherit', isPipe(2) ? 'pipe' : 'inherit'],
     env: { ...process.env, ...vars },
   })
+  if (child.stdout !== null) relayLines(child.stdout, openWithoutBlocking(1))
+  if (child.stderr !== null) relayLines(child.stderr, openWithoutBlocking(2))
   const runtime = superviseRuntime(child)
   try {
     await welcome(options, vars, runtime)

@@ -13,6 +13,8 @@ export interface WorkerdLayout {
   readonly allowsPrivateNetwork: boolean
   /** Where the namespace CONFIG lives when it is not the router itself: a service that exports the class. */
   readonly coordinator?: { readonly service: string; readonly bundle: string }
+  /** The same for the namespace BREAKER. */
+  readonly breaker?: { readonly service: string; readonly bundle: string }
   /** Ports of further isolates of the router, which share the objects of the first. */
   readonly others?: readonly number[]
 }
@@ -22,67 +24,90 @@ const quote = (text: string): string => JSON.stringify(text)
 
 export function printWorkerdConfig(layout: WorkerdLayout): string {
   const network = layout.allowsPrivateNetwork ? '["public", "private"]' : '["public"]'
-  const { coordinator, others = [] } = layout
+  const workers = listWorkers(layout)
+  const at = (port: number) => quote(`${layout.host}:${port}`)
+  const sockets = workers.flatMap(({ service, port }) =>
+    port === undefined
+      ? []
+      : [`(name = "${service}", address = ${at(port)}, http = (), service = "${service}")`],
+  )
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
-    (name = "router", worker = .router),${others.map((port) => `\n    (name = "router-${port}", worker = .router${port}),`).join('')}${coordinator ? `\n    (name = ${quote(coordinator.service)}, worker = .coordinator),` : ''}
+${workers.map(({ service, name }) => `    (name = "${service}", worker = .${name}),`).join('\n')}
 ${layout.cells.map((cell) => `    (name = "cell-${cell}", worker = .${cell}),`).join('\n')}
     (name = "objects", disk = (path = ${quote(layout.objectsDirectory)}, writable = true)),
     (name = "replica", disk = (path = ${quote(layout.replicaDirectory)}, writable = true)),
     (name = "internet", network = (allow = ${network}, tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [
-    (name = "http", address = ${quote(`${layout.host}:${layout.port}`)}, http = (), service = "router"),
-${others.map((port) => `    (name = "http-${port}", address = ${quote(`${layout.host}:${port}`)}, http = (), service = "router-${port}"),`).join('\n')}
+    ${sockets.join(',\n    ')}
   ]
 );
 
-const router :Workerd.Worker = (
-  modules = [(name = "router.js", esModule = embed ${quote(layout.routerBundle)})],
-  ${COMPATIBILITY},
-  compatibilityFlags = ["enable_request_signal"],
-${printNamespaces(coordinator ? [BREAKER] : [CONFIG, BREAKER])}
-  bindings = [
-    (name = "BREAKER", durableObjectNamespace = "CircuitBreaker"),
-    (name = "CONFIG", durableObjectNamespace = ${coordinator ? `(className = "ConfigCoordinator", serviceName = ${quote(coordinator.service)})` : '"ConfigCoordinator"'}),
-${printBindings(layout)}
-  ]
-);
-${coordinator ? printCoordinator(layout, coordinator.bundle) : ''}
-${others.map((port) => printOther(layout, port)).join('\n')}
+${workers.map((worker) => printWorker(layout, worker)).join('\n')}
 ${layout.cells.map((cell) => printCell(cell, layout.cellBundle)).join('\n')}`
 }
 
-/** An isolate of its own: its objects are those of the first. */
-function printOther(layout: WorkerdLayout, port: number): string {
-  const at = (name: string, service: string): string =>
-    `    (name = "${name}", durableObjectNamespace = (className = "${CLASSES[name]}", serviceName = "${service}")),`
-  return `
-const router${port} :Workerd.Worker = (
-  modules = [(name = "router.js", esModule = embed ${quote(layout.routerBundle)})],
+/** One isolate of the router, or what stands in for one of its objects. */
+interface WorkerPart {
+  readonly service: string
+  /** Of the constant in the configuration. */
+  readonly name: string
+  readonly bundle: string
+  readonly port?: number
+  /** The objects that it calls. */
+  readonly uses: readonly Binding[]
+}
+
+type Binding = 'CONFIG' | 'BREAKER'
+
+const NAMESPACES = {
+  CONFIG: { className: 'ConfigCoordinator', uniqueKey: 'cellway-config' },
+  BREAKER: { className: 'CircuitBreaker', uniqueKey: 'cellway-breaker' },
+} as const satisfies Record<Binding, unknown>
+
+const ALL: readonly Binding[] = ['BREAKER', 'CONFIG']
+
+function listWorkers(layout: WorkerdLayout): readonly WorkerPart[] {
+  const { port, routerBundle, others = [], coordinator, breaker } = layout
+  const router = { bundle: routerBundle, uses: ALL }
+  return [
+    { ...router, service: 'router', name: 'router', port },
+    ...others.map((at) => ({ ...router, service: `router-${at}`, name: `router${at}`, port: at })),
+    ...(coordinator ? [{ ...coordinator, name: 'coordinator', uses: ['CONFIG'] as const }] : []),
+    ...(breaker ? [{ ...breaker, name: 'breaker', uses: ALL }] : []),
+  ]
+}
+
+/** The service that an object lives in. */
+const homeOf = (layout: WorkerdLayout, binding: Binding): string =>
+  (binding === 'CONFIG' ? layout.coordinator : layout.breaker)?.service ?? 'router'
+
+function printWorker(layout: WorkerdLayout, { service, name, bundle, uses }: WorkerPart): string {
+  const own = ALL.filter((binding) => homeOf(layout, binding) === service)
+  const namespaces = own.map((binding) => {
+    const { className, uniqueKey } = NAMESPACES[binding]
+    return `(className = "${className}", uniqueKey = "${uniqueKey}", enableSql = true)`
+  })
+  const objects = uses.map((binding) => {
+    const { className } = NAMESPACES[binding]
+    const home = homeOf(layout, binding)
+    const place = `(className = "${className}", serviceName = "${home}")`
+    return `    (name = "${binding}", durableObjectNamespace = ${home === service ? `"${className}"` : place}),`
+  })
+  return `const ${name} :Workerd.Worker = (
+  modules = [(name = "${name}.js", esModule = embed ${quote(bundle)})],
   ${COMPATIBILITY},
   compatibilityFlags = ["enable_request_signal"],
+  durableObjectNamespaces = [${namespaces.join(', ')}],
+  durableObjectStorage = (localDisk = "objects"),
   bindings = [
-${at('BREAKER', 'router')}
-${at('CONFIG', layout.coordinator?.service ?? 'router')}
+${objects.join('\n')}
 ${printBindings(layout)}
   ]
 );`
-}
-
-const CLASSES: Readonly<Record<string, string>> = {
-  BREAKER: 'CircuitBreaker',
-  CONFIG: 'ConfigCoordinator',
-}
-
-const CONFIG = '(className = "ConfigCoordinator", uniqueKey = "cellway-config", enableSql = true)'
-const BREAKER = '(className = "CircuitBreaker", uniqueKey = "cellway-breaker", enableSql = true)'
-
-function printNamespaces(namespaces: readonly string[]): string {
-  return `  durableObjectNamespaces = [${namespaces.join(', ')}],
-  durableObjectStorage = (localDisk = "objects"),`
 }
 
 function printBindings(layout: WorkerdLayout): string {
@@ -94,18 +119,6 @@ function printBindings(layout: WorkerdLayout): string {
     ),
     ...layout.variables.map((name) => `    (name = "${name}", fromEnvironment = "${name}")`),
   ].join(',\n')
-}
-
-function printCoordinator(layout: WorkerdLayout, bundle: string): string {
-  return `
-const coordinator :Workerd.Worker = (
-  modules = [(name = "coordinator.js", esModule = embed ${quote(bundle)})],
-  ${COMPATIBILITY},
-${printNamespaces([CONFIG])}
-  bindings = [
-${printBindings(layout)}
-  ]
-);`
 }
 
 function printCell(cell: string, bundle: string): string {

@@ -78,7 +78,7 @@ describe.each(TARGET_KINDS)('breakers, npm target %s', (kind) => {
     expect(bench.fixture.cells.visa.requests.length).toBe(before)
   })
 
-  it('D34 after the open time a request reaches the cell again, and a success closes', async () => {
+  it('D34 F16 after the open time a request reaches the cell again, and a success closes', async () => {
     const one = await prepare(bench)
     await play(one, [500, 500, 500])
     // The isolate hears of what its probe brought about a moment after the answer.
@@ -152,13 +152,13 @@ describe.each(TARGET_KINDS)('breakers, npm target %s', (kind) => {
     expect(answer.headers['retry-after']).toMatch(/^[1-3]$/)
   })
 
-  it('D39 client errors never open', async () => {
+  it('D39 F17 client errors never open', async () => {
     const one = await prepare(bench)
     await play(one, Array<number>(30).fill(404))
     expect(told(await one.get())).toEqual(PRIMARY)
   })
 
-  it('D40 twenty clients that leave never open', async () => {
+  it('D40 F17 twenty clients that leave never open', async () => {
     const one = await prepare(bench)
     const { visa } = bench.fixture.cells
     const held = holdRequests('visa')

@@ -141,7 +141,7 @@ describe('interim answers', () => {
     ['103 with hints', 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n'],
     ['102', 'HTTP/1.1 102 Processing\r\n\r\n'],
     ['100', 'HTTP/1.1 100 Continue\r\n\r\n'],
-  ])('%s before 200: the client gets 200 alone', async (_, interim) => {
+  ])('F12 %s before 200: the client gets 200 alone', async (_, interim) => {
     bench.upstream.behave(answerWith(interim + OK))
     const connection = await openRaw(bench.port)
     await connection.send(printRequest('/x', [HOST, KEY]))

@@ -35,8 +35,8 @@ const bench = useRawBench({
 
 describe('H14 what the router says when the cell fails', () => {
   const wire: [string, Behaviour, number, string][] = [
-    ['closes without a word', closeSilently, 502, 'upstream_unreachable'],
-    ['resets the connection', resetConnection, 502, 'upstream_unreachable'],
+    ['closes without a word (F08)', closeSilently, 502, 'upstream_unreachable'],
+    ['resets the connection (F08)', resetConnection, 502, 'upstream_unreachable'],
     ['answers garbage', answerWith('garbage\r\n\r\n'), 502, 'upstream_unreachable'],
     [
       'answers with status 999',
@@ -65,7 +65,7 @@ describe('H14 what the router says when the cell fails', () => {
       'upstream_invalid',
     ],
     [
-      'gives two lengths',
+      'gives two lengths (F15)',
       answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!'),
       502,
       'upstream_unreachable',
@@ -83,13 +83,13 @@ describe('H14 what the router says when the cell fails', () => {
       'upstream_invalid',
     ],
     [
-      'sends NUL in a header',
+      'sends NUL in a header (F15)',
       answerWith('HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 2\r\n\r\nok'),
       502,
       'upstream_unreachable',
     ],
     [
-      'sends 2 MB of headers',
+      'sends 2 MB of headers (F15)',
       answerWith(`HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(2_000_000)}\r\nContent-Length: 2\r\n\r\nok`),
       502,
       'upstream_unreachable',
@@ -102,16 +102,16 @@ describe('H14 what the router says when the cell fails', () => {
   })
 
   test.each([
-    ['refuses connections', 'refused', 502, 'upstream_unreachable'],
+    ['refuses connections (F08)', 'refused', 502, 'upstream_unreachable'],
     ['does not speak TLS', 'tls', 502, 'upstream_unreachable'],
     ['has a name that does not exist', 'dns', 502, 'upstream_unreachable'],
-    ['has no weight at all', 'unweighted', 503, 'no_endpoint'],
+    ['has no weight at all (D93)', 'unweighted', 503, 'no_endpoint'],
   ])('H14 the cell %s', async (_, key, status, code) => {
     bench.upstream.behave(closeSilently)
     expectRefusal(await bench.get('/x', [], key), status, code)
   })
 
-  test('H14 the cell does not answer in time', async () => {
+  test('H14 F09 the cell does not answer in time', async () => {
     bench.upstream.behave(neverAnswer)
     expectRefusal(await bench.get('/x', [], 'slow'), 504, 'upstream_timeout')
   })

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { callAdmin, publishAndWait, waitUntilServed } from '../support/api.ts'
 import { type Fixture, startFixture } from '../support/fixture.ts'
-import { type Answer, pollUntil, send } from '../support/http.ts'
+import {
+  type Answer,
+  type OpenCall,
+  open,
+  pollUntil,
+  resetConnection,
+  send,
+} from '../support/http.ts'
 import { type Isolates, startIsolates } from '../support/isolates.ts'
 import { type Handler, holdRequests } from '../support/origin.ts'
 
@@ -117,6 +124,35 @@ describe('one breaker for all isolates', () => {
     expect(after).toMatchObject({ state: 'open', nextProbeAt: before['nextProbeAt'] })
     // Also for an isolate that has never seen it fail, as soon as it has refreshed.
     await waitUntilAvoided(name, 5)
+  })
+
+  it('D37 the client of the only probe leaves: another one is allowed, and it closes', async () => {
+    const halfOpen = { probes: 1, maxFailures: 0, concurrent: 1 }
+    const name = await prepare({ openFor: '2s', halfOpen, recovery: '0s' })
+    await trip(name)
+    const { visa } = fixture.cells
+    const held = holdRequests('visa')
+    visa.answer('/leaves', held)
+    const asking: OpenCall[] = []
+    await pollUntil(
+      async () => {
+        const call = open(member(0), { key: name, path: '/leaves' })
+        call.response.then(
+          (response) => response.resume(),
+          () => undefined,
+        )
+        asking.push(call)
+        return visa.count('/leaves')
+      },
+      (seen) => seen === 1,
+    )
+    for (const { request } of asking) resetConnection(request)
+    // Its permit comes back at once, or lapses after five seconds.
+    await pollUntil(
+      () => send(member(0), { key: name, path: '/x' }),
+      ({ headers }) => headers['x-routed-to'] === name && headers['x-circuit-state'] === 'closed',
+    )
+    held.release()
   })
 
   it('D36 two hundred clients at eight isolates when it may be probed: three at a time at most', async () => {

@@ -93,7 +93,7 @@ describe.each(TARGET_KINDS)('deadlines and lost cells, npm target %s', (kind) =>
     expect(visa().count('/hangs-up')).toBe(1)
   })
 
-  it('D30 a body that the cell breaks off is broken off for the client, never completed', async () => {
+  it('D30 F13 a body that the cell breaks off is broken off for the client, never completed', async () => {
     for (const key of ['visa', 'limited']) {
       visa().answer('/breaks', (_, response) => {
         response.writeHead(200, { 'Content-Length': '1000' })

@@ -19,7 +19,15 @@ export interface Isolates {
 
 const TOKEN = 'isolates-of-one-deployment-0123456789'
 
-export async function startIsolates(count: number): Promise<Isolates> {
+/** Workers with other classes, which ask a control server what to do. */
+interface StandIns {
+  readonly coordinator?: string
+  readonly breaker?: string
+  /** The URL. */
+  readonly control: string
+}
+
+export async function startIsolates(count: number, standIns?: StandIns): Promise<Isolates> {
   const directory = mkdtempSync(join(tmpdir(), 'cellway-isolates-'))
   const ports: number[] = []
   while (ports.length < count) {
@@ -27,8 +35,13 @@ export async function startIsolates(count: number): Promise<Isolates> {
     if (!ports.includes(port)) ports.push(port)
   }
   const [port = 0, ...others] = ports
-  const vars = { ADMIN_TOKEN: TOKEN, ENVIRONMENT: 'local', ALLOW_PRIVATE_ENDPOINTS: 'true' }
-  const command = await preparePlainWorkerd({ port, others, directory, vars })
+  const vars = {
+    ADMIN_TOKEN: TOKEN,
+    ENVIRONMENT: 'local',
+    ALLOW_PRIVATE_ENDPOINTS: 'true',
+    ...(standIns && { STAND_IN_CONTROL: standIns.control }),
+  }
+  const command = await preparePlainWorkerd({ ...standIns, port, others, directory, vars })
   let output = ''
   let child: ChildProcess | undefined
   const start = async () => {

@@ -13,6 +13,8 @@ export interface PlainLayout {
   readonly vars: Readonly<Record<string, string>>
   /** A Worker that exports another class ConfigCoordinator, from the root of the repository. */
   readonly coordinator?: string
+  /** A Worker that exports another class CircuitBreaker. */
+  readonly breaker?: string
   /** Ports of further isolates of the router. */
   readonly others?: readonly number[]
 }
@@ -31,11 +33,13 @@ export async function preparePlainWorkerd(layout: PlainLayout): Promise<PlainCom
   const routerBundle = at('run/router.js')
   const cellBundle = at('run/cell.js')
   const coordinatorBundle = at('run/coordinator.js')
-  const { coordinator, others = [] } = layout
+  const breakerBundle = at('run/breaker.js')
+  const { coordinator, breaker, others = [] } = layout
   await Promise.all([
     bundle('workers/index.ts', routerBundle, { LOCAL_BOOTSTRAP: localBootstrap() }),
     bundle('workers/cell/index.ts', cellBundle),
     coordinator === undefined ? undefined : bundle(coordinator, coordinatorBundle),
+    breaker === undefined ? undefined : bundle(breaker, breakerBundle),
   ])
   const config = printWorkerdConfig({
     host: '127.0.0.1',
@@ -48,6 +52,7 @@ export async function preparePlainWorkerd(layout: PlainLayout): Promise<PlainCom
     variables: Object.keys(layout.vars),
     allowsPrivateNetwork: true,
     others,
+    ...(breaker && { breaker: { service: 'breaker', bundle: breakerBundle } }),
     ...(coordinator && { coordinator: { service: 'coordinator', bundle: coordinatorBundle } }),
   })
   writeFileSync(at('run/workerd.capnp'), config)

@@ -49,6 +49,8 @@ export interface WebSocketCall {
   hear(): Promise<string>
   /** Sends a close frame and waits until the connection has ended. */
   close(): Promise<void>
+  /** Settles when the connection has ended, whoever ended it. */
+  readonly ended: Promise<void>
 }
 
 /** @throws with the status when the answer is not 101 */
@@ -112,6 +114,7 @@ function talk(message: IncomingMessage, socket: Duplex, head: Buffer): WebSocket
       socket.write(encodeFrame({ opcode: CLOSE, payload: Buffer.from([3, 232]) }, randomBytes(4)))
       return ended
     },
+    ended,
   }
 }
 

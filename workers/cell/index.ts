@@ -6,6 +6,7 @@
  *   ?delayMs=3000          waits before it answers
  *   ?drip=5                sends that many chunks, one a second
  *   PUT /mode?status=500   every later request gets that status, until PUT /mode (isolate memory)
+ *   PUT /mode?throw=1      every later request dies without an answer, until PUT /mode
  */
 interface CellEnv {
   readonly CELL_NAME: string
@@ -16,6 +17,7 @@ const MOST_CHUNKS = 600
 
 /** The switch that lasts: the status that every request gets, or null when the cell behaves. */
 let forcedStatus: number | null = null
+let isDead = false
 
 export default {
   async fetch(request, env): Promise<Response> {
@@ -24,8 +26,11 @@ export default {
     if (typeof order === 'string') return Response.json({ error: order }, { status: 400 })
     if (url.pathname === '/mode' && request.method === 'PUT') {
       forcedStatus = order.status
-      return answer(env, { cell: env.CELL_NAME, mode: forcedStatus ?? 'healthy' })
+      isDead = order.throws
+      const mode = isDead ? 'dead' : (forcedStatus ?? 'healthy')
+      return answer(env, { cell: env.CELL_NAME, mode })
     }
+    if (isDead) throw new Error(`${env.CELL_NAME} is dead`)
     if (request.headers.get('upgrade')?.toLowerCase() === 'websocket') return echoMessages()
     if (order.delayMs > 0) await scheduler.wait(order.delayMs)
     const status = order.status ?? forcedStatus ?? 200
@@ -42,6 +47,7 @@ interface Order {
   readonly status: number | null
   readonly delayMs: number
   readonly chunks: number
+  readonly throws: boolean
 }
 
 /** What the query asks for, or the sentence that says what is wrong with it. */
@@ -49,11 +55,13 @@ function readOrder(url: URL): Order | string {
   const status = readWhole(url, 'status', 200, 599)
   const delayMs = readWhole(url, 'delayMs', 0, LONGEST_DELAY_MS)
   const chunks = readWhole(url, 'drip', 1, MOST_CHUNKS)
-  for (const value of [status, delayMs, chunks]) if (typeof value === 'string') return value
+  const throws = readWhole(url, 'throw', 0, 1)
+  for (const value of [status, delayMs, chunks, throws]) if (typeof value === 'string') return value
   return {
     status: asNumber(status),
     delayMs: asNumber(delayMs) ?? 0,
     chunks: asNumber(chunks) ?? 0,
+    throws: throws === 1,
   }
 }
 

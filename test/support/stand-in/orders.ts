@@ -1,7 +1,13 @@
 /** What the control server of a test and the stand-in coordinator say to each other. */
 
 /** Where the stand-in asks before it goes on. */
-export type Gate = 'refresh' | 'before-publish' | 'after-publish' | 'before-alarm' | 'after-alarm'
+export type Gate =
+  | 'refresh'
+  | 'before-publish'
+  | 'after-publish'
+  | 'before-alarm'
+  | 'after-alarm'
+  | 'breaker'
 
 /** "hang" is not among the orders: the control server then simply does not answer. */
 export interface Order {
