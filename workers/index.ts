@@ -4,7 +4,7 @@ import { createAdminApp } from './admin/app.ts'
 import { isAdminCredential } from './admin/auth.ts'
 import { bootstrap } from './bootstrap.ts'
 import { createRouterApp } from './router/app.ts'
-import { createBreakers } from './router/breakers.ts'
+import { createBreakers, readStanding } from './router/breakers.ts'
 import { toOwnRequest } from './router/exchange.ts'
 import { createRouter } from './router/router.ts'
 import { createSources } from './router/snapshot-sources.ts'
@@ -27,6 +27,7 @@ const admin = createAdminApp({
   afterPublish: (env, ctx) => ctx.waitUntil(snapshots.refreshNow(() => connect(env), ctx)),
   breaker: (env, placement) => env.BREAKER?.getByName(placement),
   afterOverride: (placement, view) => breakers.learn(placement, view, Date.now()),
+  standing: (placement) => readStanding(breakers, placement, Date.now()),
   clientAddress: (request, env) => readClientAddress(request, readSettings(env)) ?? 'unknown',
 })
 

@@ -24,8 +24,6 @@ function warnAboutFields(placements: Json | undefined, warnings: Findings): void
   }
   for (const [name, placement] of isObject(placements) ? placements : []) {
     if (!isObject(placement)) continue
-    const balance = placement.get('balance') ?? 'round-robin'
-    if (balance !== 'round-robin') warn(name, 'balance', `"balance" ${JSON.stringify(balance)}`)
     const dispatch = findDispatch(placement.get('endpoints'))
     if (dispatch >= 0) warn(name, `endpoints/${dispatch}`, 'a "dispatch" endpoint')
   }

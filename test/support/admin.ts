@@ -36,6 +36,7 @@ export function startAdmin(changes: Partial<AdminWiring> = {}) {
     },
     breaker: (bindings, placement) => bindings.BREAKER.getByName(placement),
     afterOverride: () => {},
+    standing: () => ({ circuitState: 'closed', availability: 'available', isOpenLocally: false }),
     clientAddress: (request) => request.headers.get('test-client') ?? '192.0.2.1',
     ...changes,
   })

@@ -1,5 +1,5 @@
 import type { BreakerView } from '../../shared/breaker/view.ts'
-import type { Snapshot } from '../../shared/config/snapshot.ts'
+import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { fail, type Result, succeed } from '../../shared/result.ts'
 import type { BreakerApi } from '../../shared/rpc/breaker.ts'
@@ -11,6 +11,12 @@ export interface Held {
   readonly source: 'coordinator' | 'replica' | 'bootstrap'
   /** Epoch ms. */
   readonly loadedAt: number
+}
+
+export interface Standing {
+  readonly circuitState: string
+  readonly availability: string
+  readonly isOpenLocally: boolean
 }
 
 type Context = Pick<ExecutionContext, 'waitUntil'>
@@ -28,6 +34,8 @@ export interface AdminWiring {
   breaker(env: Env, placement: string): BreakerApi | undefined
   /** What this isolate goes by from now on; the others hear of it with their next refresh. */
   afterOverride(placement: string, view: BreakerView): void
+  /** How the placement stands in this isolate at this moment. */
+  standing(placement: Placement): Standing
   /** Whom to hold responsible for failed logins. */
   clientAddress(request: Request, env: Env): string
 }

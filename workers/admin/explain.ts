@@ -67,12 +67,12 @@ async function explain(
   if (asked !== undefined && asked !== held?.snapshot.revision) {
     const old = await loadRevision(call, asked)
     if (!old.ok) return old
-    const body = trace(old.value, 'history', question, call.env)
+    const body = trace(old.value, 'history', question, call)
     return succeed({ status: 200, body, revision: asked })
   }
   if (!current.ok) return current
   const { snapshot, source } = current.value
-  return succeed({ status: 200, body: trace(snapshot, source, question, call.env) })
+  return succeed({ status: 200, body: trace(snapshot, source, question, call) })
 }
 
 function loadRevision(call: Call, revision: number): Promise<Result<Snapshot, Problem>> {

@@ -2,9 +2,10 @@ import type { Endpoint, KeySource, Placement, Snapshot } from '../../shared/conf
 import { PROBLEMS, type Problem } from '../../shared/problem/problem.ts'
 import { isLooping } from '../../shared/proxy/headers.ts'
 import { fail, type Result } from '../../shared/result.ts'
-import { pickEndpoint } from '../../shared/routing/balance.ts'
+import { orderEndpoints, startBalance } from '../../shared/routing/balance.ts'
 import { type Decision, decide } from '../../shared/routing/decide.ts'
 import { refuseEscapedSlash } from '../../shared/routing/escaped-slashes.ts'
+import { listCandidates } from '../../shared/routing/failover.ts'
 import { isForRouterItself } from '../../shared/routing/own-pages.ts'
 import type { Target } from '../../shared/routing/path.ts'
 import {
@@ -13,6 +14,7 @@ import {
   findRoutingKey,
 } from '../../shared/routing/routing-key.ts'
 import { readSettings } from '../settings.ts'
+import type { Call } from './call.ts'
 
 /** The question: a request that is not made. */
 export interface Question {
@@ -41,6 +43,8 @@ export interface Explanation {
   readonly reason: Decision['reason'] | null
   readonly endpoint: ChosenEndpoint | null
   readonly fallbacks: readonly string[]
+  /** Of the placement's breaker, as this isolate knows it now, also for an old revision. */
+  readonly circuitState: string | null
   readonly refusal?: { readonly status: number; readonly code: string; readonly detail: string }
   readonly steps: readonly Step[]
 }
@@ -50,8 +54,9 @@ export function trace(
   snapshot: Snapshot,
   origin: string,
   question: Question,
-  env: Env,
+  call: Asked,
 ): Explanation {
+  const { env } = call
   const { revision, label } = snapshot
   const steps: Step[] = []
   const unknown: Explanation = {
@@ -62,6 +67,7 @@ export function trace(
     reason: null,
     endpoint: null,
     fallbacks: [],
+    circuitState: null,
     steps,
   }
   const outcome = `revision ${revision}`
@@ -95,25 +101,29 @@ export function trace(
   if (isLooping(headers.get('via')))
     return refuse(keyed, steps, 'request', { code: 'loop_detected' })
 
-  return traceDecision(snapshot, keyed, steps, headers, env)
+  return traceDecision(snapshot, keyed, steps, headers, call)
 }
+
+type Asked = Pick<Call, 'env' | 'wiring'>
 
 function traceDecision(
   snapshot: Snapshot,
   keyed: Explanation & { readonly routingKey: string },
   steps: Step[],
   headers: Headers,
-  env: Env,
+  call: Asked,
 ): Explanation {
   const { placement, reason } = decide(snapshot, keyed.routingKey)
   steps.push({ step: 'decision', outcome: placement.name, detail: REASONS[reason] })
   const fallbacks = placement.fallback.map((index) => snapshot.placements[index]?.name ?? '')
-  const decided = { ...keyed, placement: placement.name, reason, fallbacks }
+  const { circuitState } = call.wiring.standing(placement)
+  const decided = { ...keyed, placement: placement.name, reason, fallbacks, circuitState }
+  steps.push(...listStandings(snapshot, placement, call))
 
   const limit = placement.maxRequestBodyBytes
   if (limit !== null && Number(headers.get('content-length')) > limit)
     return refuse(decided, steps, 'request', { code: 'body_too_large' })
-  const endpoint = chooseEndpoint(placement, env)
+  const endpoint = chooseEndpoint(placement, keyed.routingKey, call.env)
   if (endpoint === null) return refuse(decided, steps, 'endpoint', { code: 'no_endpoint' })
   const detail = `${placement.balance} over ${placement.endpoints.length}, as the first pick of an isolate`
   steps.push({ step: 'endpoint', outcome: `endpoint ${endpoint.index}`, detail })
@@ -131,8 +141,22 @@ function readTarget({ method, target }: Question): Result<Target, Problem> {
   return isRefused ? fail({ code: 'method_not_allowed' }) : target
 }
 
-function chooseEndpoint(placement: Placement, env: Env): ChosenEndpoint | null {
-  const index = pickEndpoint(placement, 0)
+/** Who would be asked, in order, and whether they take requests at this moment. */
+function listStandings(snapshot: Snapshot, placement: Placement, { wiring }: Asked): Step[] {
+  const isDown = wiring.standing(placement).availability !== 'available'
+  return listCandidates(snapshot, placement, isDown).map((candidate) => {
+    const { circuitState, availability, isOpenLocally } = wiring.standing(candidate)
+    const locally = isOpenLocally ? ', and open in this isolate' : ''
+    const step = candidate === placement ? 'breaker' : 'fallback'
+    const detail = `${availability}, its breaker ${circuitState}${locally}`
+    return { step, outcome: candidate === placement ? circuitState : candidate.name, detail }
+  })
+}
+
+function chooseEndpoint(placement: Placement, routingKey: string, env: Env): ChosenEndpoint | null {
+  const random = () => 0
+  const request = { routingKey, now: 0, random }
+  const [index = -1] = orderEndpoints(placement, startBalance(placement, random), request)
   const endpoint = placement.endpoints[index]
   return endpoint !== undefined && isReachable(endpoint, env) ? { index, ...endpoint } : null
 }

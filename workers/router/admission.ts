@@ -1,6 +1,7 @@
 import { listUnhealthy, readAvailability } from '../../shared/breaker/admit.ts'
 import type { Placement } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
+import { orderEndpoints } from '../../shared/routing/balance.ts'
 import { type Passage, pass } from './breakers.ts'
 import type { Exchange, Router } from './exchange.ts'
 import type { Slot } from './slots.ts'
@@ -50,37 +51,26 @@ export function admitThough(
 ): Admission | Problem | 'denied' {
   const tooLarge = findDeclaredExcess(exchange, placement)
   if (tooLarge !== undefined) return tooLarge
-  const turn = placement.endpoints.length === 1 ? 0 : router.nextTurn(placement)
-  const order = listSelectable(router, placement, turn, exchange.startedAt)
-  if (order.length === 0) return { code: 'no_endpoint' }
+  if (router.balances.find(placement).weighted.length === 0) return { code: 'no_endpoint' }
   const slot = takeSlot(router, placement)
   if (slot === 'full') return { code: 'concurrency_limit', retryAfterSeconds: 1 }
   const routingKey = exchange.trail.routingKey ?? ''
   const { breakers } = router.reporter
   const passage = pass(breakers, placement, { routingKey, isSafe }, exchange.startedAt)
-  if (passage !== undefined) return { placement, passage, order, slot }
+  if (passage !== undefined)
+    return { placement, passage, order: orderFor(router, exchange, placement), slot }
   slot?.release()
   return 'denied'
 }
 
-/** Round robin, then the others in the order in which they would follow. */
-function listSelectable(
-  { reporter }: Router,
-  placement: Placement,
-  turn: number,
-  now: number,
-): readonly number[] {
-  const { endpoints } = placement
-  if (endpoints.length === 1 && endpoints[0]?.weight !== 0) return ONLY
-  const weighted = [...endpoints.keys()].filter((index) => endpoints[index]?.weight !== 0)
-  const unhealthy = listUnhealthy(reporter.breakers.find(placement).held, now)
-  const healthy = weighted.filter((index) => !unhealthy.includes(index))
-  const selectable = healthy.length > 0 ? healthy : weighted
-  const start = turn % Math.max(1, selectable.length)
-  return [...selectable.slice(start), ...selectable.slice(0, start)]
+/** Unhealthy ones only when there is no other. */
+function orderFor({ balances, reporter }: Router, exchange: Exchange, placement: Placement) {
+  const { breakers, random } = reporter
+  const now = exchange.startedAt
+  const routingKey = exchange.trail.routingKey ?? ''
+  const excluded = listUnhealthy(breakers.find(placement).held, now)
+  return orderEndpoints(placement, balances.find(placement), { routingKey, now, random, excluded })
 }
-
-const ONLY = [0]
 
 function takeSlot(router: Router, placement: Placement): Slot | undefined | 'full' {
   const { name, concurrencyLimit, timeouts } = placement

@@ -4,6 +4,7 @@ import {
   applyToldView,
   applyView,
   type IsolateBreaker,
+  readAvailability,
   startIsolateBreaker,
 } from '../../shared/breaker/admit.ts'
 import { readLocalSettings } from '../../shared/breaker/local.ts'
@@ -23,6 +24,8 @@ import type { PlacementView, Views } from '../../shared/rpc/breaker.ts'
 export interface Breakers {
   /** The placement's, under the settings of its newest config. */
   find(placement: Placement): KnownBreaker
+  /** The placement of that name, if this isolate has heard of it. */
+  peek(placement: string): KnownBreaker | undefined
   /** What changed since the last time, or all that there is. */
   apply(views: Views, now: number): void
   /** The view of one placement. */
@@ -99,6 +102,7 @@ export function createBreakers(random: () => number = () => Math.random()): Brea
       byPlacement.set(placement, found)
       return found
     },
+    peek: (placement) => byName.get(placement),
     apply(views, now) {
       isTold = true
       for (const { placement, view } of views) applyToldView(open(placement, now).held, view, now)
@@ -157,9 +161,31 @@ export function pass(
     admittance,
     permit: admittance === 'probe' ? permit?.id : undefined,
     stamp: view,
-    circuitState: isLocal
-      ? 'half_open'
-      : (view?.phase ?? (breakers.isTold() ? 'closed' : 'unknown')),
+    circuitState: isLocal ? 'half_open' : nameState(breakers, view),
+  }
+}
+
+const nameState = (breakers: Breakers, view: BreakerView | undefined): CircuitState =>
+  view?.phase ?? (breakers.isTold() ? 'closed' : 'unknown')
+
+/** What this isolate goes by, for whoever asks why. */
+export interface Standing {
+  readonly circuitState: CircuitState
+  readonly availability: 'available' | 'draining' | 'unhealthy'
+  /** Its own breaker lets nothing through, whatever the view says. */
+  readonly isOpenLocally: boolean
+}
+
+export function readStanding(
+  breakers: Breakers,
+  { name, endpoints }: Placement,
+  now: number,
+): Standing {
+  const held = breakers.peek(name)?.held
+  return {
+    circuitState: nameState(breakers, held?.view),
+    availability: held === undefined ? 'available' : readAvailability(held, endpoints.length, now),
+    isOpenLocally: held !== undefined && now < held.local.openUntil,
   }
 }
 

@@ -2,10 +2,12 @@ import { classifyFailure, classifyStatus, type Outcome } from '../../shared/brea
 import { mayRetry, RETRIES, takeToken } from '../../shared/breaker/retry-budget.ts'
 import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
+import { noteEnded, noteSent } from '../../shared/routing/balance.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
 import { type FailoverReason, listCandidates } from '../../shared/routing/failover.ts'
+import type { Outcome as Sample } from '../../shared/routing/least-requests.ts'
 import { type Absence, type Admission, admit, admitThough, readStanding } from './admission.ts'
-import { type Passage, readDeniedMs } from './breakers.ts'
+import { readDeniedMs } from './breakers.ts'
 import type { Exchange, Router } from './exchange.ts'
 import { forward } from './forward.ts'
 import { noteSeen, startReporting, wantsPermit } from './outcomes.ts'
@@ -36,7 +38,7 @@ export async function dispatch(
     repeat,
     failed: undefined,
     full: undefined,
-    isDenied: false,
+    deniedMs: null,
     lastResort: undefined,
   }
   for (const placement of candidates) {
@@ -61,8 +63,8 @@ interface Tour {
   failed: FailedAttempt | undefined
   /** Why a fallback could not take the request. */
   full: Problem | undefined
-  /** Some breaker let nothing through. */
-  isDenied: boolean
+  /** The shortest time for which a breaker lets nothing through; null: none was asked in vain. */
+  deniedMs: number | null
   /** The default placement, when it is unhealthy: better than nobody. */
   lastResort: Placement | undefined
 }
@@ -82,7 +84,7 @@ function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admi
   if (typeof admission === 'string') {
     if (isDecided) exchange.trail.failoverReason = FAILOVER_REASONS[admission]
     if (admission === 'denied') {
-      tour.isDenied = true
+      noteDenied(tour, placement)
       ask(tour, placement)
     }
     if (admission === 'unhealthy' && isDefault(tour.snapshot, placement))
@@ -105,7 +107,7 @@ async function tryLastResort(tour: Tour): Promise<Response | undefined> {
   const { lastResort, exchange, router, failed } = tour
   if (lastResort === undefined || failed !== undefined) return undefined
   const admission = admitThough(router, exchange, lastResort, true)
-  tour.isDenied ||= admission === 'denied'
+  if (admission === 'denied') noteDenied(tour, lastResort)
   if (typeof admission === 'string' || 'code' in admission) return undefined
   return tryEndpoints(tour, admission)
 }
@@ -130,14 +132,14 @@ async function tryEndpoints(tour: Tour, admission: Admission): Promise<Response 
     if (tour.failed !== undefined && !mayTryAgain(tour)) break
     trail.placement = placement
     trail.circuitState = passage.circuitState
+    noteSent(tour.router.balances.find(placement), endpointIndex, Date.now())
     try {
       const target = { admission, endpointIndex, buffered: repeat.buffered }
       const response = await forward(exchange, snapshot, target)
-      note(tour, passage, classifyStatus(response.status))
+      note(tour, admission, endpointIndex, classifyStatus(response.status))
       return response
     } catch (error) {
-      const failed = readFailure(error)
-      note(tour, passage, failed)
+      note(tour, admission, endpointIndex, readFailure(error))
       if (!(error instanceof FailedAttempt) || !isRepeatable(tour, error)) {
         slot?.release()
         throw error
@@ -169,21 +171,36 @@ function mayTryAgain({ exchange, decision, router }: Tour): boolean {
   return true
 }
 
-function note({ exchange, router }: Tour, passage: Passage, outcome: Outcome): void {
+function note(tour: Tour, admission: Admission, endpoint: number, outcome: Outcome): void {
+  const { exchange, router } = tour
+  const { placement, passage } = admission
   const now = Date.now()
   const routingKey = exchange.trail.routingKey ?? ''
+  noteEnded(router.balances.find(placement), endpoint, readSample(tour, outcome), now)
   if (noteSeen({ passage, routingKey, outcome }, now))
     startReporting(router.reporter, router.openLine(exchange), passage.breaker, now)
 }
 
+/** What it says of the endpoint. How long an upload took is the client's doing. */
+function readSample({ exchange, repeat }: Tour, outcome: Outcome): Sample | null {
+  const isUpload = exchange.request.body !== null && repeat.buffered === undefined
+  const hasFailed = outcome !== 'succeeded'
+  if (outcome === 'neutral' || (isUpload && !hasFailed)) return null
+  return { latencyMs: isUpload ? 0 : (exchange.trail.upstreamMs ?? 0), hasFailed }
+}
+
+function noteDenied(tour: Tour, placement: Placement): void {
+  const { router, exchange } = tour
+  const deniedMs = readDeniedMs(router.reporter.breakers.find(placement), exchange.startedAt)
+  tour.deniedMs = Math.min(tour.deniedMs ?? Number.POSITIVE_INFINITY, deniedMs)
+}
+
 /** Nobody answered. */
-function describeEnd({ exchange, decision, router, failed, full, isDenied }: Tour): Problem {
+function describeEnd({ exchange, failed, full, deniedMs }: Tour): Problem {
   if (failed !== undefined)
     return exchange.trail.attempts > 1 ? { code: 'all_endpoints_failed' } : failed.problem
   if (full !== undefined) return full
-  if (!isDenied) return UNAVAILABLE
-  const breaker = router.reporter.breakers.find(decision.placement)
-  const deniedMs = readDeniedMs(breaker, exchange.startedAt)
+  if (deniedMs === null) return UNAVAILABLE
   exchange.trail.circuitState = 'open'
   return {
     code: 'circuit_open',

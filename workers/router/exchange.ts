@@ -4,6 +4,7 @@ import type { Decision } from '../../shared/routing/decide.ts'
 import type { FailoverReason } from '../../shared/routing/failover.ts'
 import type { Target } from '../../shared/routing/path.ts'
 import type { Settings } from '../settings.ts'
+import type { Balances } from './balances.ts'
 import type { CircuitState } from './breakers.ts'
 import type { Line, Reporter } from './outcomes.ts'
 import type { Slots } from './slots.ts'
@@ -53,8 +54,7 @@ export interface Router {
   readonly reporter: Reporter
   /** To the breakers' objects, for the time of this request. */
   openLine(exchange: Exchange): Line
-  /** The isolate's own rising counter for a placement, for round robin. */
-  nextTurn(placement: Placement): number
+  readonly balances: Balances
   /** What the isolate holds at this moment, from memory only. */
   heldSnapshot(): Snapshot | undefined
   /** The last known good snapshot; a Refusal when there is none anywhere. */

@@ -1,4 +1,5 @@
-import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
+import type { Snapshot } from '../../shared/config/snapshot.ts'
+import { createBalances } from './balances.ts'
 import type { Breakers } from './breakers.ts'
 import type { Router } from './exchange.ts'
 import { startReporter } from './outcomes.ts'
@@ -6,23 +7,19 @@ import { Refusal } from './refusal.ts'
 import { createSlots } from './slots.ts'
 import type { Held, SnapshotCache, Sources } from './snapshots.ts'
 
+const random = (): number => Math.random()
+
 /** The isolate's part of the data plane: what outlives a request, and nothing that could not. */
 export function createRouter(
   cache: SnapshotCache,
   breakers: Breakers,
   openSources: (env: Env) => Sources,
 ): Router {
-  /** By placement, so that traffic of one never sets the rhythm of another. */
-  const turns = new WeakMap<Placement, number>()
   return {
     slots: createSlots(),
-    reporter: startReporter(breakers, () => Math.random()),
+    reporter: startReporter(breakers, random),
     openLine: ({ env, ctx }) => ({ ctx, connect: (name) => env.BREAKER?.getByName(name) }),
-    nextTurn(placement) {
-      const turn = turns.get(placement) ?? 0
-      turns.set(placement, turn + 1)
-      return turn
-    },
+    balances: createBalances(random),
     heldSnapshot: () => cache.peek()?.snapshot,
     currentSnapshot(exchange) {
       const held = cache.current(() => openSources(exchange.env), exchange.ctx)

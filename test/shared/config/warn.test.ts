@@ -18,16 +18,14 @@ describe('a field that has no effect yet', () => {
     const placements = { 'a/b': placement('c'), c: placement() }
     expect(
       warningsOf(aSmallDocument({ placements, defaultPlacement: 'c', routingTable: {} })),
-    ).toEqual([
-      '/placements/a~1b/balance not_in_effect',
-      '/placements/a~1b/endpoints/1 not_in_effect',
-    ])
+    ).toEqual(['/placements/a~1b/endpoints/1 not_in_effect'])
   })
 
   test('says so in words', () => {
-    const [balance] = accepted(withPlacement({ balance: 'rendezvous' })).warnings
-    expect(balance?.message).toBe(
-      '"balance" "rendezvous" is accepted and has no effect in this version',
+    const endpoints = [{ dispatch: 'CELLS', script: 'a' }]
+    const [dispatch] = accepted(withPlacement({ endpoints })).warnings
+    expect(dispatch?.message).toBe(
+      'a "dispatch" endpoint is accepted and has no effect in this version',
     )
   })
 

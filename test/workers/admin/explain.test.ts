@@ -39,9 +39,31 @@ describe('explain', () => {
       'configuration',
       'routing_key',
       'decision',
+      'breaker',
+      'fallback',
       'endpoint',
     ])
-    expect(body).not.toHaveProperty('circuitState')
+    expect(body['circuitState']).toBe('closed')
+  })
+
+  it('tells how the placement and those that may take its place stand in this isolate', async () => {
+    await mustPublish(printDocument())
+    const open = { circuitState: 'open', availability: 'unhealthy', isOpenLocally: true }
+    const closed = { circuitState: 'closed', availability: 'available', isOpenLocally: false }
+    const standing = vi.fn(({ name }: { name: string }) => (name === 'tier1' ? open : closed))
+    const { ask: askThere } = startAdmin({ standing })
+    const body = await readJson(await askThere('/admin/explain?key=acme'))
+    expect(body).toMatchObject({ placement: 'tier1', circuitState: 'open' })
+    expect(body['steps']).toEqual(
+      expect.arrayContaining([
+        {
+          step: 'breaker',
+          outcome: 'open',
+          detail: 'unhealthy, its breaker open, and open in this isolate',
+        },
+        { step: 'fallback', outcome: 'tier3', detail: 'available, its breaker closed' },
+      ]),
+    )
   })
 
   it.each([

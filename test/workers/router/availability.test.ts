@@ -97,3 +97,42 @@ describe('a placement that is drained', () => {
     expect(told(await world.send())).toEqual([200, 'c', 'draining', 'closed'])
   })
 })
+
+describe('which placement answers', () => {
+  const OPEN = { phase: 'open', leftMs: 4_200 } as const
+
+  it('BV-J01 the decided one, when it is admitted', async () => {
+    const world = startWorld()
+    tell(world, {})
+    expect(told(await world.send())).toEqual([200, 'a', null, 'closed'])
+  })
+
+  it('BV-J02 the first admitted fallback, when it is open', async () => {
+    const world = startWorld({ whenOpen: 'default' })
+    tell(world, { a: OPEN, b: OPEN })
+    expect(told(await world.send())).toEqual([200, 'c', 'circuit_open', 'closed'])
+  })
+
+  it('BV-J04 nobody: 503 with the time until the first of them may be tried', async () => {
+    for (const [a, b] of [
+      [4_200, 9_000],
+      [9_000, 4_200],
+    ]) {
+      const world = startWorld()
+      tell(world, { a: { ...OPEN, leftMs: a ?? 0 }, b: { ...OPEN, leftMs: b ?? 0 } })
+      const refused = await world.send()
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5'])
+      expect(refused.headers.get('x-circuit-state')).toBe('open')
+    }
+  })
+
+  it('BV-J06 the decided one for one request, when there is a permit for it', async () => {
+    const world = startWorld()
+    tell(world, { a: { phase: 'half_open', generation: 3 } })
+    const held = world.breakers.peek('a')?.held
+    if (held !== undefined)
+      held.permit = { id: '3.0', generation: 3, expiresAt: Date.now() + 5_000 }
+    expect(told(await world.send())).toEqual([200, 'a', null, 'half_open'])
+    expect(told(await world.send())).toEqual([200, 'b', 'circuit_open', 'closed'])
+  })
+})

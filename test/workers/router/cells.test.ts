@@ -92,11 +92,15 @@ describe('a cell that is a Worker', () => {
 })
 
 describe('endpoints in turn', () => {
-  it('turn per placement, whatever the rhythm of the traffic', () => {
+  it('turn per placement, whatever the rhythm of the traffic, and go on after a publish', () => {
     const { router, snapshot } = startRouter({})
     const [a, b] = snapshot.placements
     if (a === undefined || b === undefined) throw new Error('the config has two placements')
-    expect([a, b, a, b].map((placement) => router.nextTurn(placement))).toEqual([0, 0, 1, 1])
+    expect(router.balances.find(a)).not.toBe(router.balances.find(b))
+    const published = { ...a, concurrencyLimit: 7 }
+    expect(router.balances.find(published)).toBe(router.balances.find(a))
+    const others = { ...a, balance: 'rendezvous' as const }
+    expect(router.balances.find(others)).not.toBe(router.balances.find(a))
   })
 })
 

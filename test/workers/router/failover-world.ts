@@ -1,5 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
+import { vi } from 'vitest'
 import type { PlacementConfig } from '../../../shared/config/config.ts'
 import { createRouterApp } from '../../../workers/router/app.ts'
 import { type Breakers, createBreakers } from '../../../workers/router/breakers.ts'
@@ -14,6 +15,8 @@ export const START = Date.UTC(2026, 10, 20)
 class Cell {
   status = 200
   breaks = false
+  /** By the clock that the test sets: how long an answer takes. */
+  delayMs = 0
   readonly seen: Request[] = []
   readonly bodies: string[] = []
 
@@ -21,6 +24,7 @@ class Cell {
     const request = new Request(input, init)
     this.seen.push(request)
     if (request.body !== null) this.bodies.push(await request.text())
+    if (this.delayMs > 0) vi.setSystemTime(Date.now() + this.delayMs)
     if (this.breaks) throw new Error('the cell is gone')
     return new Response('from the cell', { status: this.status })
   }

@@ -163,8 +163,30 @@ describe('endpoints of one placement', () => {
     const { cells, send } = startWorld({ retry }, {}, ['A1', 'A2', 'A3'])
     for (const cell of [cells.A1, cells.A2, cells.A3]) cell.breaks = true
     expect((await send()).status).toBe(503)
-    expect([cells.A1, cells.A2, cells.A3, cells.B].map(({ seen }) => seen.length)).toEqual([
-      1, 1, 0, 0,
-    ])
+    const seen = [cells.A1, cells.A2, cells.A3, cells.B].map((cell) => cell.seen.length)
+    expect(seen.toSorted()).toEqual([0, 0, 1, 1])
+    expect(cells.B.seen.length).toBe(0)
+  })
+
+  it('least requests: the one that is slow gets next to nothing, and is not waited for', async () => {
+    const { cells, send } = startWorld({ balance: 'least-requests' }, {}, ['A1', 'A2', 'A3'])
+    cells.A2.delayMs = 30
+    for (let i = 0; i < 60; i++) {
+      await send()
+      vi.setSystemTime(Date.now() + 10)
+    }
+    expect(cells.A2.seen.length).toBeLessThan(6)
+    expect(cells.A1.seen.length).toBeGreaterThan(15)
+  })
+
+  it('rendezvous: a routing key keeps its endpoint, and the next one answers when that dies', async () => {
+    const { cells, send } = startWorld({ balance: 'rendezvous' }, {}, ['A1', 'A2', 'A3'])
+    const all = [cells.A1, cells.A2, cells.A3]
+    for (let i = 0; i < 6; i++) await send()
+    const home = all.find(({ seen }) => seen.length === 6)
+    expect(home).toBeDefined()
+    if (home !== undefined) home.breaks = true
+    for (let i = 0; i < 3; i++) expect((await send()).status).toBe(200)
+    expect(all.map(({ seen }) => seen.length).toSorted()).toEqual([0, 3, 9])
   })
 })
