@@ -7,7 +7,14 @@ import { ROOT } from '../scripts/local.ts'
 import { findWorkerd } from '../scripts/workerd-binary.ts'
 import { SECTIONS } from './support/section.ts'
 
-export const PARTS: readonly string[] = ['cpu', 'streaming', 'startup', 'snapshot', 'lookup']
+export const PARTS: readonly string[] = [
+  'cpu',
+  'streaming',
+  'startup',
+  'snapshot',
+  'lookup',
+  'resilience',
+]
 
 const run = (command: string, args: readonly string[]): string => {
   try {

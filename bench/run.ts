@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every part in turn, each in a process of its own, then bench/RESULTS.md.
  *
- *   npm run bench [-- cpu streaming startup snapshot lookup] [-- --quick]
+ *   npm run bench [-- cpu streaming startup snapshot lookup resilience] [-- --quick]
  *
  * Takes about a quarter of an hour whole. Ratios of times are evidence only when nothing else
  * runs on the machine: the parts measure that themselves and say "inconclusive" otherwise.
