@@ -73,6 +73,11 @@ Cellway is ready on ${origin}, serving revision ${revision}. Try, in another ter
   # why does a request go where it goes?
   curl -s -H "Authorization: Bearer ${token}" '${origin}/admin/explain?key=visa'
 
+  # break the cell visa for 20 seconds, and watch tier3 take its place
+  curl -s -X PUT -H 'X-Routing-Key: visa' '${origin}/mode?status=500&seconds=20'
+  while sleep 1; do curl -si -H 'X-Routing-Key: visa' ${origin}/hello |
+    grep -E '^(HTTP|x-(routed|failover|circuit))'; done
+
   # publish a change: visa moves to tier1
   sed 's/"visa": "visa"/"visa": "tier1"/' examples/demo.json |
     curl -s -H "Authorization: Bearer ${token}" --data-binary @- ${origin}/admin/config

@@ -7,6 +7,7 @@
  *   ?drip=5                sends that many chunks, one a second
  *   PUT /mode?status=500   every later request gets that status, until PUT /mode (isolate memory)
  *   PUT /mode?throw=1      every later request dies without an answer, until PUT /mode
+ *   …&seconds=20           … or for so long: a router soon sends nothing to a broken cell any more
  */
 interface CellEnv {
   readonly CELL_NAME: string
@@ -14,10 +15,11 @@ interface CellEnv {
 
 const LONGEST_DELAY_MS = 60_000
 const MOST_CHUNKS = 600
+const LONGEST_MODE_S = 3_600
 
-/** The switch that lasts: the status that every request gets, or null when the cell behaves. */
-let forcedStatus: number | null = null
-let isDead = false
+/** The switch that lasts. */
+const HEALTHY: Mode = { status: null, throws: false, until: 0 }
+let mode = HEALTHY
 
 export default {
   async fetch(request, env): Promise<Response> {
@@ -25,15 +27,14 @@ export default {
     const order = readOrder(url)
     if (typeof order === 'string') return Response.json({ error: order }, { status: 400 })
     if (url.pathname === '/mode' && request.method === 'PUT') {
-      forcedStatus = order.status
-      isDead = order.throws
-      const mode = isDead ? 'dead' : (forcedStatus ?? 'healthy')
-      return answer(env, { cell: env.CELL_NAME, mode })
+      mode = setMode(order)
+      return answer(env, { cell: env.CELL_NAME, mode: nameMode(mode), seconds: order.seconds })
     }
-    if (isDead) throw new Error(`${env.CELL_NAME} is dead`)
+    if (Date.now() >= mode.until) mode = HEALTHY
+    if (mode.throws) throw new Error(`${env.CELL_NAME} is dead`)
     if (request.headers.get('upgrade')?.toLowerCase() === 'websocket') return echoMessages()
     if (order.delayMs > 0) await scheduler.wait(order.delayMs)
-    const status = order.status ?? forcedStatus ?? 200
+    const status = order.status ?? mode.status ?? 200
     if (order.chunks > 0) return drip(env, order.chunks)
     if (url.pathname === '/health') {
       const healthy = status < 300
@@ -43,11 +44,27 @@ export default {
   },
 } satisfies ExportedHandler<CellEnv>
 
+interface Mode {
+  readonly status: number | null
+  readonly throws: boolean
+  /** Milliseconds since the epoch. */
+  readonly until: number
+}
+
+function setMode({ status, throws, seconds }: Order): Mode {
+  const until = seconds === null ? Number.POSITIVE_INFINITY : Date.now() + seconds * 1_000
+  return status === null && !throws ? HEALTHY : { status, throws, until }
+}
+
+const nameMode = ({ status, throws }: Mode): string | number =>
+  throws ? 'dead' : (status ?? 'healthy')
+
 interface Order {
   readonly status: number | null
   readonly delayMs: number
   readonly chunks: number
   readonly throws: boolean
+  readonly seconds: number | null
 }
 
 /** What the query asks for, or the sentence that says what is wrong with it. */
@@ -56,12 +73,15 @@ function readOrder(url: URL): Order | string {
   const delayMs = readWhole(url, 'delayMs', 0, LONGEST_DELAY_MS)
   const chunks = readWhole(url, 'drip', 1, MOST_CHUNKS)
   const throws = readWhole(url, 'throw', 0, 1)
-  for (const value of [status, delayMs, chunks, throws]) if (typeof value === 'string') return value
+  const seconds = readWhole(url, 'seconds', 1, LONGEST_MODE_S)
+  for (const value of [status, delayMs, chunks, throws, seconds])
+    if (typeof value === 'string') return value
   return {
     status: asNumber(status),
     delayMs: asNumber(delayMs) ?? 0,
     chunks: asNumber(chunks) ?? 0,
     throws: throws === 1,
+    seconds: asNumber(seconds),
   }
 }
 
