@@ -22,16 +22,24 @@ export const SLOT_BACKSTOP_MS = 5_000
 /** Why a placement takes no request now: its breaker, its health, or its operator. */
 export type Absence = 'denied' | 'unhealthy' | 'draining'
 
-/** `isSafe`: it may be repeated elsewhere. A problem: this request cannot be this placement's. */
+/** What the request could do instead. */
+export interface Alternatives {
+  /** It may be repeated elsewhere if it fails. */
+  readonly isSafe: boolean
+  /** Nobody else may answer it. */
+  readonly isLast: boolean
+}
+
+/** A problem: this request cannot be this placement's. */
 export function admit(
   router: Router,
   exchange: Exchange,
   placement: Placement,
-  isSafe: boolean,
+  alternatives: Alternatives,
 ): Admission | Problem | Absence {
   const standing = readStanding(router, placement, exchange.startedAt)
   if (standing !== 'available') return standing
-  return admitThough(router, exchange, placement, isSafe)
+  return admitThough(router, exchange, placement, alternatives)
 }
 
 export function readStanding(
@@ -47,7 +55,7 @@ export function admitThough(
   router: Router,
   exchange: Exchange,
   placement: Placement,
-  isSafe: boolean,
+  alternatives: Alternatives,
 ): Admission | Problem | 'denied' {
   const tooLarge = findDeclaredExcess(exchange, placement)
   if (tooLarge !== undefined) return tooLarge
@@ -56,7 +64,7 @@ export function admitThough(
   if (slot === 'full') return { code: 'concurrency_limit', retryAfterSeconds: 1 }
   const routingKey = exchange.trail.routingKey ?? ''
   const { breakers } = router.reporter
-  const passage = pass(breakers, placement, { routingKey, isSafe }, exchange.startedAt)
+  const passage = pass(breakers, placement, { routingKey, ...alternatives }, exchange.startedAt)
   if (passage !== undefined)
     return { placement, passage, order: orderFor(router, exchange, placement), slot }
   slot?.release()

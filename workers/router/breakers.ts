@@ -146,13 +146,16 @@ const startKnown = (
 export function pass(
   breakers: Breakers,
   placement: Placement,
-  request: { readonly routingKey: string; readonly isSafe: boolean },
+  request: { readonly routingKey: string; readonly isSafe: boolean; readonly isLast: boolean },
   now: number,
 ): Passage | undefined {
   const breaker = breakers.find(placement)
   const { held, settings } = breaker
   const { view, permit } = held
-  const keyShare = view?.phase === 'recovering' ? hashRoutingKey(request.routingKey) / 2 ** 32 : 0
+  // One tenant has one key: a ramp over keys would only keep it out for longer.
+  const isSpared = request.isLast && placement.kind === 'dedicated'
+  const isRamped = view?.phase === 'recovering' && !isSpared
+  const keyShare = isRamped ? hashRoutingKey(request.routingKey) / 2 ** 32 : 0
   const admittance = admit(held, settings, now, keyShare, request.isSafe)
   if (admittance === 'deny') return undefined
   const isLocal = admittance === 'self_probe'

@@ -80,7 +80,8 @@ function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admi
   const isDecided = placement === decision.placement
   // Without a fallback it would be refused anyway: as a probe it has at least a chance.
   const isSafe = tour.repeat.isAllowed || !(isDecided && hasFallback)
-  const admission = admit(router, exchange, placement, isSafe)
+  const isLast = isDecided && !hasFallback
+  const admission = admit(router, exchange, placement, { isSafe, isLast })
   if (typeof admission === 'string') {
     if (isDecided) exchange.trail.failoverReason = FAILOVER_REASONS[admission]
     if (admission === 'denied') {
@@ -102,11 +103,13 @@ function admitNext(tour: Tour, placement: Placement, hasFallback: boolean): Admi
 const isDefault = ({ placements, defaultPlacement }: Snapshot, placement: Placement): boolean =>
   placements[defaultPlacement] === placement
 
+const LAST = { isSafe: true, isLast: true }
+
 /** Checks may be wrong, and nobody else is left. */
 async function tryLastResort(tour: Tour): Promise<Response | undefined> {
   const { lastResort, exchange, router, failed } = tour
   if (lastResort === undefined || failed !== undefined) return undefined
-  const admission = admitThough(router, exchange, lastResort, true)
+  const admission = admitThough(router, exchange, lastResort, LAST)
   if (admission === 'denied') noteDenied(tour, lastResort)
   if (typeof admission === 'string' || 'code' in admission) return undefined
   return tryEndpoints(tour, admission)

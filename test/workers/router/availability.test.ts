@@ -135,4 +135,17 @@ describe('which placement answers', () => {
     expect(told(await world.send())).toEqual([200, 'a', null, 'half_open'])
     expect(told(await world.send())).toEqual([200, 'b', 'circuit_open', 'closed'])
   })
+
+  it('while it recovers, its own key share; the only tenant of a placement without fallback, all', async () => {
+    const recovering = { phase: 'recovering', rampedMs: 0 } as const
+    const shared = startWorld()
+    tell(shared, { a: recovering })
+    expect(told(await shared.send())).toEqual([200, 'b', 'circuit_open', 'closed'])
+    const tier = startWorld({ fallback: [], kind: 'tier' })
+    tell(tier, { a: recovering })
+    expect((await tier.send()).status).toBe(503)
+    const dedicated = startWorld({ fallback: [], kind: 'dedicated' })
+    tell(dedicated, { a: recovering })
+    expect(told(await dedicated.send())).toEqual([200, 'a', null, 'recovering'])
+  })
 })
