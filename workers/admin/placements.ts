@@ -16,7 +16,9 @@ export async function listPlacements(call: Call): Promise<Answer> {
   const held = await readHeld(call)
   if (!held.ok) return held
   const { snapshot } = held.value
-  const placements = snapshot.placements.map((placement) => printPlacement(snapshot, placement))
+  const placements = snapshot.placements.map((placement) =>
+    printPlacement(call, snapshot, placement),
+  )
   return succeed({ status: 200, body: { placements } })
 }
 
@@ -27,7 +29,7 @@ export async function showPlacement(call: Call): Promise<Answer> {
   const status = await askBreaker(call, placement, (breaker) => breaker.status())
   // Right after a publish the object may not have heard of it; without objects there is none.
   if (!status.ok && status.error.code !== 'placement_not_found') return status
-  const body = printPlacement(snapshot, placement)
+  const body = printPlacement(call, snapshot, placement)
   return succeed({ status: 200, body: { ...body, breaker: status.ok ? status.value : null } })
 }
 
@@ -100,11 +102,19 @@ export function askBreaker<T>(
   return askObject(call, () => ask(breaker))
 }
 
-function printPlacement({ placements, table: _, ...snapshot }: Snapshot, placement: Placement) {
+/** With how it stands in this isolate, which is how its requests are decided. */
+function printPlacement(
+  { wiring }: Call,
+  { placements, table: _, ...snapshot }: Snapshot,
+  placement: Placement,
+) {
   const { name, kind, endpoints, fallback, whenOpen, balance } = placement
+  const { circuitState, availability } = wiring.standing(placement)
   return {
     name,
     kind,
+    circuitState,
+    availability,
     isDefault: placements[snapshot.defaultPlacement] === placement,
     endpoints,
     fallbacks: fallback.map((index) => placements[index]?.name),

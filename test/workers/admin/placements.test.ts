@@ -53,7 +53,14 @@ describe('the pages of placements', () => {
   it('lists what is published, without a call to any object', async () => {
     const { placements } = await readJson(await ask('/admin/placements', { token: READ_TOKEN }))
     expect(placements).toMatchObject([
-      { name: 'tier1', kind: 'tier', isDefault: true, fallbacks: [] },
+      {
+        name: 'tier1',
+        kind: 'tier',
+        isDefault: true,
+        fallbacks: [],
+        circuitState: 'closed',
+        availability: 'available',
+      },
       { name: 'visa/eu', kind: 'dedicated', isDefault: false, fallbacks: ['tier1'] },
     ])
   })
