@@ -180,7 +180,7 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
     const dueAt = this.#teller.readDueAt(view)
     if (dueAt === null || now < dueAt) return
     const told = this.#teller.tell(config.placement, view)
-    this.ctx.waitUntil(told.then(() => this.#arm()))
+    this.ctx.waitUntil(told.then(() => void this.#act(() => succeed(undefined))))
   }
 
   #store(): void {

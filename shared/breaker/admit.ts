@@ -64,10 +64,14 @@ export function applyToldView(one: IsolateBreaker, told: ToldView, now: number):
   const { ageMs, ...view } = told
   const at = now - ageMs
   const isSame = view.epoch === one.view?.epoch && view.version === one.view.version
-  const isRenewed = isSame && isTransient(view) && at > one.receivedAt
-  if (!isRenewed && !isNewerView(view, one.view)) return false
+  if (isSame && isTransient(view) && at > one.receivedAt) {
+    // Heard again, perhaps by way of others: no word from the object itself.
+    one.view = view
+    one.receivedAt = at
+  }
+  if (!isNewerView(view, one.view)) return false
   accept(one, view, at)
-  return !isSame
+  return true
 }
 
 function accept(one: IsolateBreaker, view: BreakerView, at: number): void {
@@ -124,17 +128,18 @@ export function admit(
   isSafe: boolean,
 ): Admittance {
   const { view } = one
-  if (view?.isForced && isInForce(view, now - one.receivedAt))
-    return view.phase === 'open' ? 'deny' : 'allow'
+  if (view !== undefined && isInForce(one, now)) return view.phase === 'open' ? 'deny' : 'allow'
   const byView = admitByView(one, settings, now, keyShare, isSafe)
   if (byView !== 'allow') return byView
   const locally = admitLocally(one.local, settings.local, now)
   return locally === 'probe' ? 'self_probe' : locally
 }
 
-/** It ends by itself, also when the object that should end it is away. */
-const isInForce = ({ leftMs }: BreakerView, ageMs: number): boolean =>
-  ageMs <= Math.min(EXPIRE_MS, leftMs + GRACE_MS)
+/** An operator's word counts. It ends by itself, also when the object that should end it is away. */
+export function isInForce({ view, receivedAt }: IsolateBreaker, now: number): boolean {
+  if (view === undefined || !view.isForced) return false
+  return now - receivedAt <= Math.min(EXPIRE_MS, view.leftMs + GRACE_MS)
+}
 
 function admitByView(
   one: IsolateBreaker,

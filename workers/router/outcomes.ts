@@ -1,4 +1,4 @@
-import { applyView, noteSelfProbe } from '../../shared/breaker/admit.ts'
+import { applyView, isInForce, noteSelfProbe } from '../../shared/breaker/admit.ts'
 import type { Outcome } from '../../shared/breaker/classify.ts'
 import { closeLocally, noteLocally, releaseLocalProbe } from '../../shared/breaker/local.ts'
 import { drainPending, noteOutcome, noteProbe } from '../../shared/breaker/pending.ts'
@@ -61,8 +61,8 @@ export function noteSeen(seen: Seen, now: number): boolean {
     }
     // While an operator's word counts, what the isolate itself would conclude does not.
     if (passage.admittance === 'self_probe') noteSelfProbe(breaker.held, hasFailed)
-    const { view, local } = breaker.held
-    if (view?.isForced !== true) noteLocally(local, breaker.settings.local, hasFailed, now)
+    if (!isInForce(breaker.held, now))
+      noteLocally(breaker.held.local, breaker.settings.local, hasFailed, now)
     noteOutcome(breaker.pending, stamp, hashRoutingKey(seen.routingKey), outcome, now)
   }
   return isReportDue(breaker, now)
