@@ -25,7 +25,11 @@ export function addBeacon(baseline: Baseline, now: number, calls: number): void 
 }
 
 /** Calls per millisecond over the last `baselineMs`; 0 when no beacon was heard. */
-export function readBaseline(baseline: Baseline, { baselineMs }: RateRules, now: number): number {
+export function readBaseline(
+  baseline: Baseline,
+  { baselineMs }: Pick<RateRules, 'baselineMs'>,
+  now: number,
+): number {
   const oldest = Math.floor((now - baselineMs) / 1000)
   if ((baseline.beacons[0]?.second ?? oldest + 1) <= oldest)
     baseline.beacons = baseline.beacons.filter(({ second }) => second > oldest)

@@ -8,6 +8,8 @@ export interface Evidence {
   readonly baseline: Baseline
   /** Failures since the last success that anybody reported. */
   streak: number
+  /** How many of them each isolate has reported: in a row there, whatever others have not told yet. */
+  readonly streakByReporter: Map<string, number>
   /** Since when reports have come without a silence as long as the window. */
   warmSince: number
   lastSampleAt: number
@@ -27,10 +29,13 @@ export interface Batch {
   readonly trailingFailures: number
 }
 
+const MAX_REPORTERS = 1_000
+
 export const startEvidence = (): Evidence => ({
   window: startWindow(),
   baseline: startBaseline(),
   streak: 0,
+  streakByReporter: new Map(),
   warmSince: Number.NEGATIVE_INFINITY,
   lastSampleAt: Number.NEGATIVE_INFINITY,
 })
@@ -39,6 +44,7 @@ export const startEvidence = (): Evidence => ({
 export function clearEvidence(evidence: Evidence): void {
   evidence.window = startWindow()
   evidence.streak = 0
+  evidence.streakByReporter.clear()
 }
 
 export function addBatch(
@@ -55,10 +61,24 @@ export function addBatch(
   const at = now - Math.min(settings.durationMs, Math.max(0, ageMs))
   if (now - evidence.lastSampleAt >= settings.durationMs) evidence.warmSince = now
   evidence.lastSampleAt = now
-  evidence.streak = succeeded > 0 ? batch.trailingFailures : evidence.streak + failed
+  extendStreak(evidence, reporter, succeeded > 0, succeeded > 0 ? batch.trailingFailures : failed)
   if (batch.isBeacon) addBeacon(evidence.baseline, now, (succeeded + failed) * weight)
   addSample(evidence.window, settings, { at, reporter, weight, counts })
   expire(evidence.window, settings, now)
+}
+
+function extendStreak(
+  evidence: Evidence,
+  reporter: string,
+  isNew: boolean,
+  failures: number,
+): void {
+  const { streakByReporter } = evidence
+  if (isNew) streakByReporter.clear()
+  evidence.streak = (isNew ? 0 : evidence.streak) + failures
+  const known = streakByReporter.get(reporter)
+  if (known !== undefined || streakByReporter.size < MAX_REPORTERS)
+    streakByReporter.set(reporter, (known ?? 0) + failures)
 }
 
 function sum(counts: readonly KeyCounts[], read: (one: KeyCounts) => number): number {

@@ -13,6 +13,7 @@ import {
   reopen,
   reset,
 } from './state.ts'
+import { isStreakMet } from './streak.ts'
 import { findTrip } from './trip.ts'
 
 /**
@@ -162,7 +163,8 @@ function evaluate(breaker: Breaker, now: number): void {
 function findReason(breaker: Breaker, now: number): OpenReason | undefined {
   const { state, settings, evidence } = breaker
   const { consecutiveFailures, rules, ramp } = settings
-  if (consecutiveFailures !== null && evidence.streak >= consecutiveFailures) return 'consecutive'
+  if (consecutiveFailures !== null && isStreakMet(evidence, consecutiveFailures, rules, now))
+    return 'consecutive'
   if (rules === null) return undefined
   const isRamping = state.phase === 'recovering'
   if (!isRamping && now - evidence.warmSince < rules.warmUpMs) return undefined

@@ -10,7 +10,7 @@ import {
   findSoleCause,
   type Log,
   noteEntry,
-  readStreak,
+  readLongestStreak,
   startLog,
 } from './breaker-oracle.ts'
 import { demand } from './breaker-trace.ts'
@@ -145,7 +145,8 @@ export function checkReport(
   noteEntry(log, settings, report, now)
   if (after === before) {
     const least = before.override === null ? (settings.consecutiveFailures ?? Infinity) : Infinity
-    demand(readStreak(log) < least, 'S8', () => `closed after ${readStreak(log)} in a row`)
+    const longest = readLongestStreak(log)
+    demand(longest < least, 'S8', () => `closed after ${longest} in a row at one isolate`)
     return
   }
   const objection = findObjection(log, settings, before, after.reason, now)

@@ -61,12 +61,33 @@ export function noteEntry(
   log.entries = [...log.entries, entry].filter((one) => Math.floor(one.at / widthMs) > oldest)
 }
 
-export function readStreak({ streak }: Log): number {
-  return streak.reduce((total, { report }) => {
+function readStreak(entries: readonly Entry[]): number {
+  return entries.reduce((total, { report }) => {
     // As they were seen: what a report stands for beside itself was not seen in a row.
     const { succeeded, failed } = sum([{ ...report, share: 1 }])
     return total + (succeeded > 0 ? report.trailingFailures : failed)
   }, 0)
+}
+
+/** Failures in a row of one isolate, with no success of anybody between them. */
+export function readLongestStreak({ streak }: Log): number {
+  const reporters = new Set(streak.map(({ report }) => report.reporter))
+  const ofEach = [...reporters].map((reporter) =>
+    readStreak(streak.filter(({ report }) => report.reporter === reporter)),
+  )
+  return Math.max(0, ...ofEach)
+}
+
+/** Those of several isolates count where at least half of what was reported lately has failed. */
+function objectToStreak(log: Log, settings: BreakerSettings, now: number): string | undefined {
+  const least = settings.consecutiveFailures ?? Number.POSITIVE_INFINITY
+  const total = readStreak(log.streak)
+  if (total < least) return `${total} in a row`
+  if (readLongestStreak(log) >= least) return undefined
+  const widthMs = settings.window.durationMs / settings.window.buckets
+  const recent = log.entries.filter(({ at }) => Math.floor(at / widthMs) * widthMs > now - 4_000)
+  const { calls, failed } = sum(recent.map(({ report }) => report))
+  return failed >= calls / 2 ? undefined : `${failed} of ${calls} lately`
 }
 
 /** Why it should not have opened; undefined: it should. */
@@ -77,11 +98,8 @@ export function findObjection(
   reason: OpenReason | null,
   now: number,
 ): string | undefined {
-  const { rules, consecutiveFailures } = settings
-  if (reason === 'consecutive')
-    return consecutiveFailures !== null && readStreak(log) >= consecutiveFailures
-      ? undefined
-      : `${readStreak(log)} in a row`
+  const { rules } = settings
+  if (reason === 'consecutive') return objectToStreak(log, settings, now)
   if (rules === null || reason === null) return `opened by ${reason} without rules`
   const minimum =
     before.phase === 'recovering' ? settings.ramp.minimumRequests : rules.minimumRequests

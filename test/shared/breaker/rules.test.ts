@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addBatch, startEvidence } from '../../../shared/breaker/evidence.ts'
-import { noteReport, startBreaker } from '../../../shared/breaker/machine.ts'
+import { type Breaker, noteReport, startBreaker } from '../../../shared/breaker/machine.ts'
 import { acquirePermit, settleProbe } from '../../../shared/breaker/probes.ts'
 import { noteSequence, startReplays } from '../../../shared/breaker/replay.ts'
 import { readBreakerSettings } from '../../../shared/breaker/settings.ts'
@@ -13,13 +13,51 @@ import { BASELINE, printReport, printSettings } from './a-breaker.ts'
 const start = (settings = printSettings()) => startBreaker(settings, startState(1, 0), () => 0)
 
 describe('the rule of consecutive failures', () => {
-  it('opens at the last of N failures that no success interrupts, whoever reports them', () => {
+  it('opens at the last of N failures that no success interrupts', () => {
     const breaker = start()
     for (let sequence = 0; sequence < 4; sequence++)
-      noteReport(breaker, printReport({ reporter: `r${sequence}`, sequence, failed: 1 }), 0)
+      noteReport(breaker, printReport({ sequence, failed: 1 }), 0)
     expect(breaker.state.phase).toBe('closed')
-    noteReport(breaker, printReport({ reporter: 'r4', failed: 1 }), 10)
+    noteReport(breaker, printReport({ sequence: 4, failed: 1 }), 10)
     expect(breaker.state).toMatchObject({ phase: 'open', reason: 'consecutive', openUntil: 30_010 })
+  })
+
+  /** Thirty seconds of ten isolates with ten requests a second each, told every ten seconds. */
+  function warmUp(breaker: Breaker): void {
+    for (let at = 0; at < 30_000; at += 1_000) {
+      const reporter = `r${(at / 1_000) % 10}`
+      const beacon = printReport({ reporter, sequence: at, succeeded: 100 })
+      noteReport(breaker, { ...beacon, ageMs: 5_000, isBeacon: true }, at)
+    }
+  }
+
+  it('N of as many isolates are no streak: their successes come later than their failures', () => {
+    const breaker = start()
+    warmUp(breaker)
+    for (let i = 0; i < 9; i++) {
+      const report = printReport({ reporter: `r${i}`, sequence: 99_999, failed: 1 })
+      noteReport(breaker, report, 30_000 + 400 * i)
+    }
+    expect(breaker.state.phase).toBe('closed')
+  })
+
+  it('… unless half of the usual traffic has failed', () => {
+    const breaker = start()
+    warmUp(breaker)
+    for (let i = 0; i < 9; i++) {
+      const report = printReport({ reporter: `r${i}`, sequence: 99_999, failed: 4 })
+      noteReport(breaker, report, 30_000 + 20 * i)
+    }
+    expect(breaker.state).toMatchObject({ phase: 'open', reason: 'consecutive' })
+  })
+
+  it('… and in the first ten seconds nobody knows what is usual', () => {
+    const breaker = start()
+    for (let i = 0; i < 9; i++)
+      noteReport(breaker, printReport({ reporter: `r${i}`, failed: 4 }), 1_000 * i)
+    expect(breaker.state.phase).toBe('closed')
+    noteReport(breaker, printReport({ reporter: 'r9', failed: 4 }), 10_000)
+    expect(breaker.state).toMatchObject({ phase: 'open', reason: 'consecutive' })
   })
 
   it('counts from the last success of a report that has both', () => {
