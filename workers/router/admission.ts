@@ -72,7 +72,7 @@ export function admitThough(
 }
 
 /** Unhealthy ones only when there is no other. */
-function orderFor({ balances, reporter }: Router, exchange: Exchange, placement: Placement) {
+export function orderFor({ balances, reporter }: Router, exchange: Exchange, placement: Placement) {
   const { breakers, random } = reporter
   const now = exchange.startedAt
   const routingKey = exchange.trail.routingKey ?? ''

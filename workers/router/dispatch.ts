@@ -6,7 +6,15 @@ import { noteEnded, noteSent } from '../../shared/routing/balance.ts'
 import type { Decision } from '../../shared/routing/decide.ts'
 import { type FailoverReason, listCandidates } from '../../shared/routing/failover.ts'
 import type { Outcome as Sample } from '../../shared/routing/least-requests.ts'
-import { type Absence, type Admission, admit, admitThough, readStanding } from './admission.ts'
+import {
+  type Absence,
+  type Admission,
+  admit,
+  admitThough,
+  orderFor,
+  readStanding,
+} from './admission.ts'
+import { prepareProbe } from './background-probe.ts'
 import { readDeniedMs } from './breakers.ts'
 import type { Exchange, Router } from './exchange.ts'
 import { forward } from './forward.ts'
@@ -115,12 +123,14 @@ async function tryLastResort(tour: Tour): Promise<Response | undefined> {
   return tryEndpoints(tour, admission)
 }
 
-/** In the background: the permit is a later request's. */
-function ask({ exchange, router }: Tour, placement: Placement): void {
+/** In the background: the permit is a later request's, or else this one's once more. */
+function ask({ exchange, router, snapshot }: Tour, placement: Placement): void {
   const { reporter } = router
   const breaker = reporter.breakers.find(placement)
-  if (wantsPermit(breaker, exchange.startedAt))
-    startReporting(reporter, router.openLine(exchange), breaker, exchange.startedAt)
+  if (!wantsPermit(breaker, exchange.startedAt)) return
+  const [endpoint = 0] = orderFor(router, exchange, placement)
+  const probe = prepareProbe(exchange, snapshot, placement, endpoint)
+  startReporting(reporter, router.openLine(exchange), breaker, exchange.startedAt, probe)
 }
 
 /** undefined: none of them answered, and the request may be repeated elsewhere. */

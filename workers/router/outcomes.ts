@@ -7,6 +7,7 @@ import { earnToken, RETRIES } from '../../shared/breaker/retry-budget.ts'
 import { printHex } from '../../shared/hex.ts'
 import { hashRoutingKey } from '../../shared/routing/key-hash.ts'
 import type { BreakerApi, BreakerReply, BreakerReport } from '../../shared/rpc/breaker.ts'
+import type { SendProbe } from './background-probe.ts'
 import { BEACON_MS, type Breakers, type KnownBreaker, type Passage } from './breakers.ts'
 import { withDeadline } from './deadline.ts'
 
@@ -35,6 +36,10 @@ const UNHEARD_MS = 2_000
 /** A report that its request takes care of ends after so many. */
 const MOST_REPORTS = 3
 const SUSPECT_MS = 10_000
+/** How long a permit waits for a request of its own. */
+const PROBE_PATIENCE_MS = 1_000
+/** A request is sent again so often at most. */
+const MOST_PROBES = 3
 
 export interface Seen {
   readonly passage: Passage
@@ -107,6 +112,7 @@ export function startReporting(
   line: Line,
   breaker: KnownBreaker,
   now: number,
+  sendProbe?: SendProbe,
 ): void {
   const object = line.connect(breaker.placement)
   if (object === undefined) {
@@ -116,7 +122,9 @@ export function startReporting(
   const isUrgent = breaker.pending.probes.length > 0 || breaker.nextAskAt > now
   const waitMs = isUrgent ? 0 : chooseWaitMs(reporter, breaker, now)
   breaker.busyUntil = now + waitMs + ANSWER_DEADLINE_MS + GAP_MS
-  line.ctx.waitUntil(reportUntilDone(reporter, line, breaker, waitMs))
+  const reported = reportUntilDone(reporter, line, breaker, waitMs)
+  const probed = sendProbe && reported.then(() => probeBehind(reporter, line, breaker, sendProbe))
+  line.ctx.waitUntil(probed ?? reported)
 }
 
 function chooseWaitMs({ random }: Reporter, breaker: KnownBreaker, now: number): number {
@@ -146,6 +154,29 @@ async function reportUntilDone(
   breaker.busyUntil = 0
 }
 
+/** Uses the permits that nobody has used: requests are rare here. */
+async function probeBehind(
+  reporter: Reporter,
+  line: Line,
+  breaker: KnownBreaker,
+  sendProbe: SendProbe,
+): Promise<void> {
+  const { held, pending } = breaker
+  for (let probes = 0; probes < MOST_PROBES; probes++) {
+    const { permit } = held
+    if (permit === undefined) return
+    await scheduler.wait(PROBE_PATIENCE_MS)
+    const leftMs = permit.expiresAt - Date.now()
+    if (held.permit !== permit || permit.generation !== held.view?.generation || leftMs <= 0) return
+    held.permit = undefined
+    const outcome = await sendProbe(leftMs)
+    noteProbe(pending, permit.id, outcome)
+    if (outcome === 'succeeded') closeLocally(held.local)
+    breaker.nextAskAt = Date.now() + ASK_MS
+    if (!(await reportOnce(reporter, line, breaker))) return
+  }
+}
+
 /** False: the object is away, or does not want to hear of it. Never rejects. */
 async function reportOnce(reporter: Reporter, line: Line, breaker: KnownBreaker): Promise<boolean> {
   const { breakers, random } = reporter
@@ -171,7 +202,7 @@ async function reportOnce(reporter: Reporter, line: Line, breaker: KnownBreaker)
   if (isThinned) return true
   try {
     const reply = await send(line, report)
-    if (reply !== undefined) accept(breaker, reply)
+    if (reply !== undefined) accept(breaker, reply, now)
     if (reply === undefined) breaker.busyUntil = Date.now() + UNHEARD_MS * (1 + random())
     return reply !== undefined
   } catch {
@@ -187,13 +218,17 @@ async function send(line: Line, report: BreakerReport): Promise<BreakerReply | u
   return reply?.ok ? reply.value : undefined
 }
 
-function accept(breaker: KnownBreaker, { view, permit, share }: BreakerReply): void {
-  const now = Date.now()
-  applyView(breaker.held, view, now)
+/** A permit counts from the question on, so that it lapses here before it does at the object. */
+function accept(
+  breaker: KnownBreaker,
+  { view, permit, share }: BreakerReply,
+  askedAt: number,
+): void {
+  applyView(breaker.held, view, Date.now())
   breaker.share = share > 0 && share <= 1 ? share : 1
   if (permit === null) return
   const { id, generation, leftMs } = permit
-  breaker.held.permit = { id, generation, expiresAt: now + leftMs }
+  breaker.held.permit = { id, generation, expiresAt: askedAt + leftMs }
 }
 
 /** When almost everything fails from here, the likely cause is here. */
