@@ -10,7 +10,7 @@ import {
 import { printViews } from './breaker-board.ts'
 import type { Decision } from './breaker-decisions.ts'
 import { serve } from './breaker-origin.ts'
-import { startReporting } from './breaker-reporting.ts'
+import { type SendProbe, startReporting } from './breaker-reporting.ts'
 import type { Clock, World } from './breaker-world.ts'
 
 /** An isolate of the router: its requests go the way of workers/router/dispatch.ts. */
@@ -128,7 +128,33 @@ function goOn(world: World, isolate: Isolate, tour: Tour): void {
     }
     const known = find(world, isolate, index)
     const now = world.read(isolate.clock)
-    if (world.parts.wantsPermit(known, now)) startReporting(world, isolate, index, known, now)
+    const probe = tour.isSafe ? prepareProbe(world, isolate, tour, index) : undefined
+    if (world.parts.wantsPermit(known, now))
+      startReporting(world, isolate, index, known, now, probe)
+  }
+}
+
+/** After the function of that name in workers/router/background-probe.ts. */
+function prepareProbe(world: World, isolate: Isolate, tour: Tour, index: number): SendProbe {
+  return (permit, settleProbe) => {
+    const breaker = find(world, isolate, index)
+    const stamp = breaker.held.view
+    const passage = {
+      breaker,
+      stamp,
+      permit,
+      admittance: 'probe',
+      circuitState: 'half_open',
+    } as const
+    const call = { key: tour.key, region: isolate.region, isCutOff: isolate.isCutOff }
+    const { outcome, latencyMs } = serve(world.origins[index]!, call, world.now(), world.random)
+    world.note({ e: 'probe', i: isolate.index, o: index, permit, r: outcome })
+    const end = world.watch.onSend(isolate, index, passage)
+    world.after(latencyMs, () => {
+      end()
+      const hasFailed = outcome === 'soft' || outcome === 'hard'
+      if (isolate.isAlive) settleProbe(hasFailed ? 'failed' : outcome)
+    })
   }
 }
 

@@ -1,4 +1,6 @@
-import { drainPending } from '../../shared/breaker/pending.ts'
+import { closeLocally } from '../../shared/breaker/local.ts'
+import { drainPending, noteProbe } from '../../shared/breaker/pending.ts'
+import type { ProbeOutcome } from '../../shared/breaker/probes.ts'
 import type { BreakerReply, BreakerReport } from '../../shared/rpc/breaker.ts'
 import { BEACON_MS, type Breakers, type KnownBreaker } from '../../workers/router/breakers.ts'
 import type { Isolate } from './breaker-isolate.ts'
@@ -18,13 +20,22 @@ const QUIET_MS = 5_000
 const UNHEARD_MS = 2_000
 const MOST_REPORTS = 3
 const SUSPECT_MS = 10_000
+const PROBE_PATIENCE_MS = 1_000
+const MOST_PROBES = 3
+const ASK_MS = 2_000
 
 interface Loop {
   readonly isolate: Isolate
   readonly index: number
   readonly known: KnownBreaker
+  readonly sendProbe: SendProbe | undefined
   reports: number
+  probes: number
+  askedAt: number
 }
+
+/** The request once more, for its outcome alone. */
+export type SendProbe = (permit: string, settle: (outcome: ProbeOutcome) => void) => void
 
 export function startReporting(
   world: World,
@@ -32,11 +43,12 @@ export function startReporting(
   index: number,
   known: KnownBreaker,
   now: number,
+  sendProbe?: SendProbe,
 ): void {
   const isUrgent = known.pending.probes.length > 0 || known.nextAskAt > now
   const waitMs = isUrgent ? 0 : chooseWaitMs(world, known, now)
   known.busyUntil = now + waitMs + ANSWER_DEADLINE_MS + GAP_MS
-  goOn(world, { isolate, index, known, reports: 0 }, waitMs)
+  goOn(world, { isolate, index, known, sendProbe, reports: 0, probes: 0, askedAt: 0 }, waitMs)
 }
 
 function chooseWaitMs(world: World, known: KnownBreaker, now: number): number {
@@ -56,6 +68,7 @@ function goOn(world: World, loop: Loop, waitMs: number): void {
 function reportOnce(world: World, loop: Loop): void {
   const { isolate, index, known } = loop
   const now = world.read(isolate.clock)
+  loop.askedAt = now
   const isBeacon = now >= known.nextBeaconAt
   if (isBeacon) known.nextBeaconAt = now + BEACON_MS * (0.9 + world.random() / 5)
   const isAsking = known.nextAskAt > now
@@ -131,9 +144,28 @@ function settle(world: World, loop: Loop, reply: Reply): void {
   known.share = share > 0 && share <= 1 ? share : 1
   if (permit !== null) {
     const { id, generation, leftMs } = permit
-    known.held.permit = { id, generation, expiresAt: now + leftMs }
+    known.held.permit = { id, generation, expiresAt: loop.askedAt + leftMs }
+    world.after(PROBE_PATIENCE_MS, () => probeBehind(world, loop, id))
   }
   end(world, loop)
+}
+
+/** As the function of that name: when nobody has used the permit. */
+function probeBehind(world: World, loop: Loop, id: string): void {
+  const { isolate, known, sendProbe } = loop
+  const { held, pending } = known
+  if (!isolate.isAlive || sendProbe === undefined || loop.probes >= MOST_PROBES) return
+  const { permit, view } = held
+  if (permit?.id !== id || permit.generation !== view?.generation) return
+  if (world.read(isolate.clock) >= permit.expiresAt) return
+  held.permit = undefined
+  loop.probes++
+  sendProbe(id, (outcome) => {
+    noteProbe(pending, id, outcome)
+    if (outcome === 'succeeded') closeLocally(held.local)
+    known.nextAskAt = world.read(isolate.clock) + ASK_MS
+    reportOnce(world, loop)
+  })
 }
 
 function end(world: World, loop: Loop): void {
