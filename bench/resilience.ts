@@ -6,6 +6,11 @@
  *   node bench/resilience.ts [--quick]
  */
 import { parseArgs } from 'node:util'
+import {
+  measureAll,
+  printErrorTable,
+  printOutageTable,
+} from '../test/simulation/breaker-statistics.ts'
 import { startControl } from '../test/support/stand-in/control.ts'
 import { measureBalancing } from './support/balancing-table.ts'
 import { measureFailover } from './support/failover.ts'
@@ -21,6 +26,7 @@ await control.close()
 const failovers = [await measureFailover('GET'), await measureFailover('POST')]
 const openings = await measureOpenings(values.quick ? 200 : 1_000)
 const balancing = measureBalancing(values.quick ? 5_000 : 20_000)
+const { errors, outages } = measureAll(values.quick ? 1 : 4)
 
 const markdown = `## Resilience
 
@@ -38,6 +44,19 @@ ${failovers.map(({ row }) => row).join('\n')}
 **Balancing**, simulated: ten endpoints with 8 slots each, load 60 %, one of them ten times slower.
 
 ${balancing}
+
+**Breakers**, simulated: the defaults, and the defaults without \`consecutiveFailures\`; a fleet whose
+isolates are all born within three seconds. An earlier study, with rules of its own, is the reference:
+at 5 % errors a plain window (20 requests, 50 %) opened in 13 of 32 runs, one with warm-up, the usual
+traffic and a fast window in 1 of 80; that one opened 4.6 to 6.8 s after an outage began.
+
+Five minutes of errors that are no outage:
+
+${printErrorTable(errors)}
+
+A minute without the cell, after a healthy one:
+
+${printOutageTable(outages)}
 `
-deliver('resilience', markdown, { calls, failovers, openings })
+deliver('resilience', markdown, { calls, failovers, openings, errors, outages })
 process.exit(0)
