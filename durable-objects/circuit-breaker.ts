@@ -180,7 +180,9 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
     const dueAt = this.#teller.readDueAt(view)
     if (dueAt === null || now < dueAt) return
     const told = this.#teller.tell(config.placement, view)
-    this.ctx.waitUntil(told.then(() => void this.#act(() => succeed(undefined))))
+    // What changed meanwhile is told next.
+    if (told !== undefined)
+      this.ctx.waitUntil(told.then(() => void this.#act(() => succeed(undefined))))
   }
 
   #store(): void {

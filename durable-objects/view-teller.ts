@@ -31,12 +31,17 @@ export class ViewTeller {
     return isTransient(view) ? Math.max(this.#nextAt, told.at + REPEAT_MS) : null
   }
 
-  /** Never rejects. */
-  async tell(placement: string, view: BreakerView): Promise<void> {
+  /** Never rejects. undefined: it is telling another view, after which `readDueAt` is to be asked. */
+  tell(placement: string, view: BreakerView): Promise<void> | undefined {
     if (this.#isTelling) return
     this.#isTelling = true
+    return this.#tell(placement, view)
+  }
+
+  async #tell(placement: string, view: BreakerView): Promise<void> {
     const now = Date.now()
-    this.#nextAt = now + GAP_MS
+    // Not before this one is settled, unless an eviction cuts it short.
+    this.#nextAt = now + ANSWER_DEADLINE_MS + GAP_MS
     try {
       const coordinator = this.#env.CONFIG.getByName(COORDINATOR_NAME)
       const isHeard = await withDeadline(coordinator.noteView(placement, view))
@@ -45,6 +50,7 @@ export class ViewTeller {
       this.#storage.kv.put(KEY, this.#told)
       if (this.#failures > 0) log('view_told', { placement, failures: this.#failures })
       this.#failures = 0
+      this.#nextAt = now + GAP_MS
     } catch (error) {
       if (this.#failures === 0) log('view_not_told', { placement, reason: String(error) })
       this.#failures++

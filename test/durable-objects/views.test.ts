@@ -47,6 +47,21 @@ async function publish(...names: string[]): Promise<void> {
 const refresh = async (viewsVersion: number): Promise<RefreshReply> =>
   api().refresh({ revision: 1, viewsVersion })
 
+async function replaceNoteView(
+  placement: string,
+  noteView: (placement: string, view: BreakerView) => Promise<void>,
+): Promise<void> {
+  await runInDurableObject(env.BREAKER.getByName(placement), (object) => {
+    const { CONFIG } = Reflect.get(object, 'env') as Env
+    vi.spyOn(CONFIG, 'getByName').mockImplementation((() => ({
+      noteView: async (name: string, view: BreakerView) => {
+        await noteView(name, view)
+        return true
+      },
+    })) as never)
+  })
+}
+
 const listNames = (reply: RefreshReply) => reply.views?.map(({ placement }) => placement)
 
 const breaker = (placement: string): BreakerApi => env.BREAKER.getByName(placement)
@@ -162,15 +177,9 @@ describe('a breaker object', () => {
     await publish('a')
     let isAway = true
     const heard: number[] = []
-    await runInDurableObject(env.BREAKER.getByName('a'), (object) => {
-      const { CONFIG } = Reflect.get(object, 'env') as Env
-      vi.spyOn(CONFIG, 'getByName').mockImplementation((() => ({
-        noteView: async () => {
-          if (isAway) throw new Error('away')
-          heard.push(Date.now() - now)
-          return true
-        },
-      })) as never)
+    await replaceNoteView('a', async () => {
+      if (isAway) throw new Error('away')
+      heard.push(Date.now() - now)
     })
     await force('a')
     await poll(async () => events.some(({ event }) => event === 'view_not_told'))
@@ -188,5 +197,23 @@ describe('a breaker object', () => {
     expect(heard).toEqual([2_000])
     await runAlarmAt(62_000)
     expect(heard).toEqual([2_000, 62_000])
+  })
+
+  it('tells what changes while it is telling, after that', async () => {
+    await publish('a')
+    const heard: string[] = []
+    let answer = () => {}
+    await replaceNoteView('a', async (_, { phase }) => {
+      heard.push(phase)
+      if (heard.length === 1) await new Promise<void>((resolve) => (answer = resolve))
+    })
+    await force('a')
+    vi.setSystemTime(now + 4_000)
+    must(await breaker('a').clearOverride())
+    await scheduler.wait(20)
+    expect(heard).toEqual(['open'])
+    await runInDurableObject(env.BREAKER.getByName('a'), () => answer())
+    await poll(async () => heard.length === 2)
+    expect(heard).toEqual(['open', 'half_open'])
   })
 })
