@@ -9,7 +9,7 @@ import {
   readDeadline,
   startBreaker,
 } from '../shared/breaker/machine.ts'
-import { acquirePermit, settleProbe } from '../shared/breaker/probes.ts'
+import { acquirePermit, printGrant, settleProbe } from '../shared/breaker/probes.ts'
 import { noteArrival, readShare, startRate } from '../shared/breaker/report-rate.ts'
 import { readBreakerSettings } from '../shared/breaker/settings.ts'
 import { type BreakerState, mark, startState } from '../shared/breaker/state.ts'
@@ -54,7 +54,8 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
       throw new Error(
         `the storage has schema ${kept.schema} and this code knows up to ${SCHEMA}: deploy the newer code again`,
       )
-    this.#one = start(kept.config, { ...startState(0, 0), ...kept.state })
+    const config = { headersMs: DEFAULT_HEADERS_MS, ...kept.config }
+    this.#one = start(config, { ...startState(0, 0), ...kept.state })
   }
 
   configure(config: BreakerConfig): void {
@@ -65,7 +66,7 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
     const hasOtherChecks = isOther(before?.healthCheck, config.healthCheck)
     if (hasOtherEndpoints || hasOtherChecks) this.#checker.restart()
     const breaker = this.#one?.breaker ?? start(config, startState(now, now)).breaker
-    breaker.settings = readBreakerSettings(config.circuitBreaker)
+    breaker.settings = readBreakerSettings(config.circuitBreaker, config.headersMs)
     this.#one = { config, breaker }
     this.#act(() => {
       const isStale = hasOtherEndpoints || config.healthCheck === null
@@ -217,19 +218,21 @@ interface Configured {
 
 interface Kept {
   readonly schema: number
-  readonly config: BreakerConfig
+  readonly config: Omit<BreakerConfig, 'headersMs'> & { readonly headersMs?: number }
   readonly state: BreakerState
 }
 
 const KEY = 'breaker'
 const SCHEMA = 1
+/** Of what was stored before it was part of it. */
+const DEFAULT_HEADERS_MS = 10_000
 const SHORTEST_OVERRIDE_MS = 1_000
 const LONGEST_OVERRIDE_MS = 24 * 60 * 60 * 1_000
 
 const MALFORMED: Problem = { code: 'invalid_request', detail: 'The report is malformed' }
 
 function start(config: BreakerConfig, state: BreakerState): Configured {
-  const settings = readBreakerSettings(config.circuitBreaker)
+  const settings = readBreakerSettings(config.circuitBreaker, config.headersMs)
   return { config, breaker: startBreaker(settings, state, () => Math.random()) }
 }
 
@@ -238,7 +241,5 @@ const isOther = (before: unknown, now: unknown): boolean =>
 
 function grant(breaker: Breaker, reporter: string, now: number): GrantedPermit | null {
   const permit = acquirePermit(breaker, reporter, now)
-  if (permit === undefined) return null
-  const { generation } = breaker.state
-  return { id: permit.id, generation, leftMs: permit.expiresAt - now }
+  return permit === undefined ? null : printGrant(breaker, permit, now)
 }

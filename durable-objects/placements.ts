@@ -88,13 +88,13 @@ export function printViews(
 }
 
 function printConfig(placement: Placement, revision: number): BreakerConfig {
-  const { name, circuitBreaker, healthCheck, endpoints } = placement
-  return { placement: name, revision, circuitBreaker, healthCheck, endpoints }
+  const { name, circuitBreaker, healthCheck, endpoints, timeouts } = placement
+  const { headersMs } = timeouts
+  return { placement: name, revision, circuitBreaker, healthCheck, endpoints, headersMs }
 }
 
 /** What an object goes by, without the revision that it came with. */
-const describe = ({ circuitBreaker, healthCheck, endpoints }: BreakerConfig): string =>
-  JSON.stringify([circuitBreaker, healthCheck, endpoints])
+const describe = ({ placement, revision, ...rest }: BreakerConfig): string => JSON.stringify(rest)
 
 /** One that fails does not keep the others from it. */
 async function inBatches<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import type { GrantedPermit } from '../rpc/breaker.ts'
 import { advance, type Breaker, move } from './machine.ts'
 import { open, type Permit, recover } from './state.ts'
 
@@ -21,6 +22,16 @@ export function acquirePermit(breaker: Breaker, reporter: string, now: number): 
   const leased = { ...round, firstPermitAt, issued, permits: [...permits, permit] }
   breaker.state = { ...state, round: leased }
   return permit
+}
+
+/** What an isolate is told of it: until when to use it, after which its answer has time as well. */
+export function printGrant(
+  { state, settings }: Breaker,
+  permit: Permit,
+  now: number,
+): GrantedPermit {
+  const leftMs = permit.expiresAt - settings.halfOpen.answerMs - now
+  return { id: permit.id, generation: state.generation, leftMs }
 }
 
 export type ProbeOutcome = 'succeeded' | 'failed' | 'slow' | 'neutral'

@@ -62,7 +62,10 @@ export interface HalfOpenSettings {
   readonly probes: number
   readonly maxFailures: number
   readonly concurrent: number
+  /** How long a permit counts: to be used, to be answered, and to be reported. */
   readonly permitMs: number
+  /** How much of that is for the answer and its report. */
+  readonly answerMs: number
   /** Undecided for so long since the first permit: open again. */
   readonly maxMs: number
 }
@@ -88,10 +91,22 @@ const BUCKETS = 10
 const FAST_SHARE = 0.2
 const FAST_RATE = 0.6
 
-/** What a placement's `circuitBreaker` means to the machine. */
-export function readBreakerSettings(config: CircuitBreakerSettings): BreakerSettings {
+const PERMIT_USE_MS = 5_000
+const PROBE_REPORT_MS = 2_000
+const LONGEST_ANSWER_MS = 60_000
+
+/**
+ * What a placement's `circuitBreaker` means to the machine. `headersMs`: how long an answer may
+ * take to begin (`timeouts.headers`).
+ */
+export function readBreakerSettings(
+  config: CircuitBreakerSettings,
+  headersMs: number,
+): BreakerSettings {
   const { consecutiveFailures, halfOpen, window, recoveryMs } = config
   const minimumRequests = window?.minimumRequests ?? 20
+  const answerMs = Math.min(headersMs, LONGEST_ANSWER_MS) + PROBE_REPORT_MS
+  const permitMs = PERMIT_USE_MS + answerMs
   return {
     consecutiveFailures,
     window: { durationMs: window?.durationMs ?? 20_000, buckets: BUCKETS },
@@ -118,7 +133,7 @@ export function readBreakerSettings(config: CircuitBreakerSettings): BreakerSett
       jitter: config.jitter,
       forgiveMs: 60_000,
     },
-    halfOpen: { ...halfOpen, permitMs: 5_000, maxMs: 60_000 },
+    halfOpen: { ...halfOpen, permitMs, answerMs, maxMs: Math.max(60_000, 2 * permitMs) },
     ramp: {
       durationMs: recoveryMs,
       minimumWeight: 0.1,

@@ -40,6 +40,7 @@ export interface BreakerReply {
 export interface GrantedPermit {
   readonly id: string
   readonly generation: number
+  /** To be used within. */
   readonly leftMs: number
 }
 
@@ -59,6 +60,8 @@ export interface BreakerConfig {
   readonly circuitBreaker: CircuitBreakerSettings
   readonly healthCheck: HealthCheckSettings | null
   readonly endpoints: readonly Endpoint[]
+  /** How long an answer may take to begin. */
+  readonly headersMs: number
 }
 
 export interface OverrideRequest {

@@ -6,45 +6,15 @@ import {
 } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { CircuitBreakerSettings } from '../../shared/config/snapshot.ts'
-import type { BreakerApi, BreakerConfig, BreakerReport } from '../../shared/rpc/breaker.ts'
-import { aPlacement } from '../support/a-config.ts'
+import type { BreakerApi, BreakerReport } from '../../shared/rpc/breaker.ts'
+import { PLACEMENT, printConfig, printReport } from '../support/breaker-messages.ts'
 import { must } from '../support/coordinator.ts'
 
 // Far ahead: an alarm that is due by the real clock fires by itself.
 const START = Date.UTC(2100, 0, 1)
-const PLACEMENT = 'visa'
 
 const object = () => env.BREAKER.getByName(PLACEMENT)
 const open = (): BreakerApi => object()
-
-function printConfig(
-  circuitBreaker: Partial<CircuitBreakerSettings> = {},
-  revision = 1,
-): BreakerConfig {
-  const { circuitBreaker: plain, healthCheck, endpoints } = aPlacement()
-  const settings = { ...plain, jitter: 0, ...circuitBreaker }
-  return { placement: PLACEMENT, revision, circuitBreaker: settings, healthCheck, endpoints }
-}
-
-let lastSequence = 0
-
-const printReport = (changes: Partial<BreakerReport> = {}, failed = 0): BreakerReport => ({
-  placement: PLACEMENT,
-  reporter: 'r',
-  sequence: lastSequence++,
-  epoch: null,
-  generation: null,
-  ageMs: 0,
-  share: 1,
-  isBeacon: false,
-  isSuspect: false,
-  counts: failed === 0 ? [] : [{ key: '1', succeeded: 0, slow: 0, soft: failed, hard: 0 }],
-  trailingFailures: failed,
-  probes: [],
-  wantsPermit: false,
-  ...changes,
-})
 
 async function report(changes: Partial<BreakerReport> = {}, failed = 0) {
   return must(await open().report(printReport(changes, failed)))
@@ -93,8 +63,10 @@ describe('the breaker object of a placement', () => {
     const granted = asked.map(({ permit }) => permit).filter((permit) => permit !== null)
     expect(granted.map(({ id }) => id)).toEqual(['3.0', '3.1', '3.2'])
     await evictDurableObject(object())
+    // 5 s to be used, 10 s to be answered, 2 s to be reported.
+    vi.setSystemTime(START + 46_999)
     expect((await ask('another')).permit).toBeNull()
-    vi.setSystemTime(START + 35_000)
+    vi.setSystemTime(START + 47_000)
     expect((await ask('another')).permit).toMatchObject({ id: '3.3', leftMs: 5_000 })
   })
 

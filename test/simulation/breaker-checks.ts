@@ -61,7 +61,7 @@ const ALLOWED: Readonly<Record<Cause, readonly string[]>> = {
 }
 
 export const startLedger = ({ placement }: BreakerObject): Ledger => ({
-  settings: readBreakerSettings(placement.circuitBreaker),
+  settings: readBreakerSettings(placement.circuitBreaker, placement.timeouts.headersMs),
   epoch: 0,
   log: startLog(),
   granted: new Map(),

@@ -11,7 +11,7 @@ export interface Fault {
 }
 
 const withSettings = (change: (settings: BreakerSettings) => BreakerSettings): Partial<Parts> => ({
-  readSettings: (config) => change(PRODUCT.readSettings(config)),
+  readSettings: (...of) => change(PRODUCT.readSettings(...of)),
 })
 
 export const FAULTS: readonly Fault[] = [
@@ -24,6 +24,14 @@ export const FAULTS: readonly Fault[] = [
     invariant: 'S1',
     change: 'permits are kept in memory only',
     parts: { keep: (state) => ({ ...PRODUCT.keep(state), round: noRound }) },
+  },
+  {
+    invariant: 'S1',
+    change: 'a permit lapses while its probe waits for an answer',
+    parts: withSettings((all) => ({
+      ...all,
+      halfOpen: { ...all.halfOpen, permitMs: 5_000, answerMs: 0 },
+    })),
   },
   {
     invariant: 'S1',
@@ -213,7 +221,7 @@ export const FAULTS: readonly Fault[] = [
 function grantAnyway(breaker: Breaker, reporter: string, now: number): Permit {
   const { state } = breaker
   const id = `${state.generation}.${state.round.issued}`
-  const permit: Permit = { id, reporter, expiresAt: now + 5_000 }
+  const permit: Permit = { id, reporter, expiresAt: now + 17_000 }
   const round = { ...state.round, issued: state.round.issued + 1, permits: [permit] }
   breaker.state = { ...state, round }
   return permit

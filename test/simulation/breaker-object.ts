@@ -6,6 +6,7 @@ import {
   readDeadline,
   startBreaker,
 } from '../../shared/breaker/machine.ts'
+import { printGrant } from '../../shared/breaker/probes.ts'
 import {
   noteArrival,
   type ReportRate,
@@ -84,7 +85,8 @@ export function loseStorage(world: World, object: BreakerObject): void {
 function wake(world: World, object: BreakerObject): Memory | undefined {
   const { state } = object.storage
   if (state === undefined || object.memory !== undefined) return object.memory
-  const settings = world.parts.readSettings(object.placement.circuitBreaker)
+  const { circuitBreaker, timeouts } = object.placement
+  const settings = world.parts.readSettings(circuitBreaker, timeouts.headersMs)
   const breaker = startBreaker(settings, world.parts.keep(state), world.random)
   object.memory = {
     breaker,
@@ -163,7 +165,7 @@ function grant(
   const permit = world.parts.acquirePermit(breaker, reporter, now)
   if (permit === undefined) return null
   world.watch.onGrant(object, breaker.state, permit, now)
-  return { id: permit.id, generation: breaker.state.generation, leftMs: permit.expiresAt - now }
+  return printGrant(breaker, permit, now)
 }
 
 /** null: takes the override back. */

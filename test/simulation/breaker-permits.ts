@@ -50,7 +50,7 @@ export function startProbe(
   const now = world.read(object.clock)
   if (permit.expiresAt <= now) world.counters.lateProbes++
   probing.add(permit)
-  const live = [...probing].filter((one) => granted.get(one.id) === one && one.expiresAt > now)
+  const live = [...probing].filter((one) => granted.get(one.id) === one)
   demand(live.length <= settings.halfOpen.concurrent, 'S1', () => `${live.length} probes at once`)
   world.counters.mostProbes = Math.max(
     world.counters.mostProbes,

@@ -145,7 +145,8 @@ function settle(world: World, loop: Loop, reply: Reply): void {
   if (permit !== null) {
     const { id, generation, leftMs } = permit
     known.held.permit = { id, generation, expiresAt: loop.askedAt + leftMs }
-    world.after(PROBE_PATIENCE_MS, () => probeBehind(world, loop, id))
+    const patienceMs = loop.sendProbe ? PROBE_PATIENCE_MS : loop.askedAt + leftMs - now
+    world.after(patienceMs, () => probeBehind(world, loop, id))
   }
   end(world, loop)
 }
@@ -154,12 +155,17 @@ function settle(world: World, loop: Loop, reply: Reply): void {
 function probeBehind(world: World, loop: Loop, id: string): void {
   const { isolate, known, sendProbe } = loop
   const { held, pending } = known
-  if (!isolate.isAlive || sendProbe === undefined || loop.probes >= MOST_PROBES) return
+  if (!isolate.isAlive || loop.probes >= MOST_PROBES) return
   const { permit, view } = held
   if (permit?.id !== id || permit.generation !== view?.generation) return
-  if (world.read(isolate.clock) >= permit.expiresAt) return
   held.permit = undefined
   loop.probes++
+  if (sendProbe === undefined || world.read(isolate.clock) >= permit.expiresAt) {
+    noteProbe(pending, id, 'neutral')
+    known.nextAskAt = 0
+    reportOnce(world, loop)
+    return
+  }
   sendProbe(id, (outcome) => {
     noteProbe(pending, id, outcome)
     if (outcome === 'succeeded') closeLocally(held.local)

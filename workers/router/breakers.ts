@@ -117,9 +117,9 @@ export function createBreakers(random: () => number = () => Math.random()): Brea
   }
 }
 
-const readAdmitSettings = ({ circuitBreaker }: Placement): AdmitSettings => ({
+const readAdmitSettings = ({ circuitBreaker, timeouts }: Placement): AdmitSettings => ({
   local: readLocalSettings(circuitBreaker),
-  ramp: readBreakerSettings(circuitBreaker).ramp,
+  ramp: readBreakerSettings(circuitBreaker, timeouts.headersMs).ramp,
 })
 
 const startKnown = (

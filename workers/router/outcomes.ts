@@ -1,4 +1,4 @@
-import { applyView, isInForce, noteSelfProbe } from '../../shared/breaker/admit.ts'
+import { applyView, type HeldPermit, isInForce, noteSelfProbe } from '../../shared/breaker/admit.ts'
 import type { Outcome } from '../../shared/breaker/classify.ts'
 import { closeLocally, noteLocally, releaseLocalProbe } from '../../shared/breaker/local.ts'
 import { drainPending, noteOutcome, noteProbe } from '../../shared/breaker/pending.ts'
@@ -123,8 +123,7 @@ export function startReporting(
   const waitMs = isUrgent ? 0 : chooseWaitMs(reporter, breaker, now)
   breaker.busyUntil = now + waitMs + ANSWER_DEADLINE_MS + GAP_MS
   const reported = reportUntilDone(reporter, line, breaker, waitMs)
-  const probed = sendProbe && reported.then(() => probeBehind(reporter, line, breaker, sendProbe))
-  line.ctx.waitUntil(probed ?? reported)
+  line.ctx.waitUntil(reported.then(() => probeBehind(reporter, line, breaker, sendProbe)))
 }
 
 function chooseWaitMs({ random }: Reporter, breaker: KnownBreaker, now: number): number {
@@ -154,27 +153,30 @@ async function reportUntilDone(
   breaker.busyUntil = 0
 }
 
-/** Uses the permits that nobody has used: requests are rare here. */
+/** Uses the permits that nobody has used, or gives them back: requests are rare here. */
 async function probeBehind(
   reporter: Reporter,
   line: Line,
   breaker: KnownBreaker,
-  sendProbe: SendProbe,
+  sendProbe: SendProbe | undefined,
 ): Promise<void> {
-  const { held, pending } = breaker
+  const { held } = breaker
   for (let probes = 0; probes < MOST_PROBES; probes++) {
     const { permit } = held
     if (permit === undefined) return
-    await scheduler.wait(PROBE_PATIENCE_MS)
-    const leftMs = permit.expiresAt - Date.now()
-    if (held.permit !== permit || permit.generation !== held.view?.generation || leftMs <= 0) return
+    await scheduler.wait(sendProbe ? PROBE_PATIENCE_MS : permit.expiresAt - Date.now())
+    if (held.permit !== permit || permit.generation !== held.view?.generation) return
     held.permit = undefined
-    const outcome = await sendProbe(leftMs)
-    noteProbe(pending, permit.id, outcome)
-    if (outcome === 'succeeded') closeLocally(held.local)
-    breaker.nextAskAt = Date.now() + ASK_MS
+    const isUsable = sendProbe !== undefined && Date.now() < permit.expiresAt
+    settlePermit(breaker, permit, isUsable ? await sendProbe() : undefined)
     if (!(await reportOnce(reporter, line, breaker))) return
   }
+}
+
+function settlePermit(breaker: KnownBreaker, { id }: HeldPermit, outcome?: ProbeOutcome): void {
+  noteProbe(breaker.pending, id, outcome ?? 'neutral')
+  if (outcome === 'succeeded') closeLocally(breaker.held.local)
+  breaker.nextAskAt = outcome === undefined ? 0 : Date.now() + ASK_MS
 }
 
 /** False: the object is away, or does not want to hear of it. Never rejects. */

@@ -25,7 +25,7 @@ export const BASELINE: CircuitBreakerSettings = {
 }
 
 export const printSettings = (config: Partial<CircuitBreakerSettings> = {}): BreakerSettings =>
-  readBreakerSettings({ ...PLAIN, ...config })
+  readBreakerSettings({ ...PLAIN, ...config }, 10_000)
 
 /** Of requests with one routing key, admitted under the current generation, just now. */
 export function printReport({

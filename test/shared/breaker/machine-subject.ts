@@ -173,6 +173,7 @@ function readSettings(cfg: VectorConfig): BreakerSettings {
       maxFailures: number('probeMaxFail'),
       concurrent: number('maxConcurrentProbes'),
       permitMs: number('permitTtlMs'),
+      answerMs: 0,
       maxMs: number('halfOpenMaxMs'),
     },
     ramp: {

@@ -83,7 +83,7 @@ describe('the rule of consecutive failures', () => {
   })
 
   it('has no minimum, no warm-up and no second rule in a document of the baseline', () => {
-    const breaker = start(readBreakerSettings(BASELINE))
+    const breaker = start(readBreakerSettings(BASELINE, 10_000))
     noteReport(breaker, printReport({ sequence: 0, failed: 2 }), 0)
     noteReport(breaker, printReport({ sequence: 1, failed: 1 }), 3_600_000)
     expect(breaker.state).toMatchObject({ phase: 'open', openUntil: 3_602_000 })

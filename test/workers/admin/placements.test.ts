@@ -26,13 +26,14 @@ async function configure(placement: string): Promise<void> {
   const bytes = await new Response(compiled.body as ReadableStream).bytes()
   const found = must(openSnapshot(bytes)).placements.find(({ name }) => name === placement)
   if (found === undefined) throw new Error('not published')
-  const { circuitBreaker, healthCheck, endpoints } = found
+  const { circuitBreaker, healthCheck, endpoints, timeouts } = found
   await breaker(placement).configure({
     placement,
     revision: 1,
     circuitBreaker,
     healthCheck,
     endpoints,
+    headersMs: timeouts.headersMs,
   })
 }
 

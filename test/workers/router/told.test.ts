@@ -59,22 +59,27 @@ describe('what an isolate is told', () => {
     })
   })
 
-  it('… but never one that is not safe', async () => {
+  it('… but never one that is not safe, whose permit is given back', async () => {
     const world = startWorld()
     const halfOpen = { version: 3, generation: 3, phase: 'half_open' } as const
     world.breakers.apply(tell(halfOpen), Date.now())
-    world.answer = async () =>
-      reply(halfOpen, { permit: { id: '3.0', generation: 3, leftMs: 5_000 } })
+    world.answer = async ({ wantsPermit }) =>
+      reply(halfOpen, { permit: wantsPermit ? { id: '3.0', generation: 3, leftMs: 50 } : null })
     await (await world.send('POST')).work
-    expect([world.calls, world.reports.length]).toEqual([0, 1])
+    expect([world.calls, world.reports.length]).toEqual([0, 2])
+    expect(world.reports.at(-1)).toMatchObject({
+      probes: [{ permit: '3.0', outcome: 'neutral' }],
+      wantsPermit: false,
+    })
   })
 
   it('a probe is one request, though the placement has another endpoint', async () => {
     const world = startWorld()
     const halfOpen = { version: 3, generation: 3, phase: 'half_open' } as const
     world.breakers.apply(tell(halfOpen), Date.now())
+    const permit = { id: '3.0', generation: 3, leftMs: 5_000 }
     world.answer = async () =>
-      reply(halfOpen, { permit: { id: '3.0', generation: 3, leftMs: 5_000 } })
+      reply(halfOpen, { permit: world.reports.length === 1 ? permit : null })
     await world.send()
     await waitForPermit(world)
     world.breaks = true
