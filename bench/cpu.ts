@@ -14,6 +14,7 @@ import {
   measureRounds,
   printProgress,
   shuffle,
+  warmUp,
 } from './support/cpu-rounds.ts'
 import {
   KEYS,
@@ -43,7 +44,9 @@ const QUIET_AIM = 1.3
 const ROUTER_AIM = 1.6
 const SLICES = 4
 /** Each measures the same share of the rounds. */
-const RUNTIMES = 4
+const RUNTIMES = 3
+/** Of each, before its compilers have done. */
+const YOUNG_ROUNDS = 2
 const PAIRS = [
   ['bare', 'bare-again'],
   ['hand', 'router'],
@@ -96,7 +99,11 @@ async function startAll(variants: readonly Variant[], directory: string, upstrea
 }
 
 /** Several processes: where its memory happens to lie favours one isolate for the life of one. */
-async function run(): Promise<{ measured: Measurements; differences: string[] }> {
+async function run(): Promise<{
+  measured: Measurements
+  young: Measurements
+  differences: string[]
+}> {
   const directory = makeScratchDirectory()
   const origin = forkPeer('./origin.ts')
   const { port } = await origin.ask<{ port: number }>({})
@@ -114,10 +121,13 @@ async function run(): Promise<{ measured: Measurements; differences: string[] }>
     pairs: PAIRS,
   }
   let measured: Measurements = new Map()
+  let young: Measurements = new Map()
   let differences: string[] = []
   for (let turn = 1; turn <= RUNTIMES; turn++) {
     const runtime = await startAll(variants, directory, upstream)
     if (turn === 1) differences = await checkSameWork(runtime)
+    young = append(young, await measureRounds(runtime, { ...plan, rounds: YOUNG_ROUNDS }))
+    await warmUp(runtime, plan)
     measured = append(measured, await measureRounds(runtime, plan))
     await runtime.stop()
     const state = `${turn * plan.rounds} of ${rounds} rounds`
@@ -125,7 +135,8 @@ async function run(): Promise<{ measured: Measurements; differences: string[] }>
   }
   await stop(origin.child)
   const names = variants.map(({ name }) => name)
-  return { measured: new Map(names.map((name) => [name, measured.get(name) ?? []])), differences }
+  const inOrder = new Map(names.map((name) => [name, measured.get(name) ?? []]))
+  return { measured: inOrder, young, differences }
 }
 
 const printRatio = (ratio: Comparison): string =>
@@ -159,8 +170,11 @@ const HEAD = [
   'p99 ms',
 ]
 
-function report({ measured, differences }: Awaited<ReturnType<typeof run>>): void {
-  const cpuOf = (name: string) => (measured.get(name) ?? []).map((result) => result.cpuUsPerRequest)
+function report({ measured, young, differences }: Awaited<ReturnType<typeof run>>): void {
+  const readCpu = (windows: Measurements, name: string) =>
+    (windows.get(name) ?? []).map((result) => result.cpuUsPerRequest)
+  const cpuOf = (name: string) => readCpu(measured, name)
+  const youngRatio = compare(readCpu(young, 'router'), readCpu(young, 'hand'))
   const control = compare(cpuOf('bare-again'), cpuOf('bare'))
   const verdicts: Record<string, string> = {}
   const decide = (what: string, name: string, base: string, limit: number) => {
@@ -181,7 +195,7 @@ function report({ measured, differences }: Awaited<ReturnType<typeof run>>): voi
 
 ${printTable(HEAD, printRows(measured, cpuOf))}
 
-${rounds} rounds (in ${RUNTIMES} processes, one after the other) of ${windowMs / 1000} s windows, each in ${SLICES} slices in random order among those of the others (bare beside bare-again, hand beside router), ${CONNECTIONS} connections, GET with 11 header fields, 512-byte answer, ${KEYS.toLocaleString('en')} routing keys. CPU: all threads of workerd (schedstat). A/A control (bare-again ÷ bare): ${printRatio(control)}. ${sameWork}
+${rounds} rounds (in ${RUNTIMES} processes, one after the other) of ${windowMs / 1000} s windows, each in ${SLICES} slices in random order among those of the others (bare beside bare-again, hand beside router), ${CONNECTIONS} connections, GET with 11 header fields, 512-byte answer, ${KEYS.toLocaleString('en')} routing keys. CPU: all threads of workerd (schedstat). A/A control (bare-again ÷ bare): ${printRatio(control)}. ${sameWork} Each Worker had some 20,000 requests before: until then the compilers work beside it, and longer for more code. Over its first ${(YOUNG_ROUNDS * windowMs) / 1000} s in each process, router ÷ hand is ${printRatio(youngRatio)}.
 
 ${Object.entries(verdicts)
   .map(([what, verdict]) => `- ${what}: ${verdict}`)

@@ -8,6 +8,8 @@ import type { Runtime } from './runtime.ts'
 import { median } from './statistics.ts'
 
 const WARM_UP_PASSES = 2
+/** Some 20,000 requests: then the compilers have done with what runs for each of them. */
+const WARM_UP_MS = 8_000
 
 export interface RoundsPlan {
   readonly rounds: number
@@ -51,6 +53,16 @@ export async function measureRounds(runtime: Runtime, plan: RoundsPlan): Promise
   }
   await stop(loader.child)
   return windows
+}
+
+/** Until each Worker runs as it does for the rest of its isolate's life. */
+export async function warmUp(runtime: Runtime, plan: RoundsPlan): Promise<void> {
+  const loader = forkPeer('./load.ts')
+  for (const name of runtime.ports.keys()) {
+    const order = { ...makeOrder(runtime, plan, name), windowMs: WARM_UP_MS }
+    await loader.ask<LoadResult>(order)
+  }
+  await stop(loader.child)
 }
 
 function addUp(slices: readonly LoadResult[]): WindowResult {

@@ -199,6 +199,8 @@ export default {
       out.delete('x-failover-reason')
       out.delete('proxy-status')
       out.delete('proxy-connection')
+      out.delete('proxy-authenticate')
+      out.delete('proxy-authentication-info')
       out.set('x-routed-to', place.name)
       out.set('x-route-reason', reason)
       out.set('x-circuit-state', health.state)

@@ -1,4 +1,4 @@
-import type { Attempt } from './attempt.ts'
+import { type Attempt, endTotal } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
 import type { Target } from './forward.ts'
 import { buildClientResponse, refuseUnpassable } from './upstream-response.ts'
@@ -13,18 +13,19 @@ export function passAnswer(
   attempt: Attempt,
   answer: Response,
 ): Response {
-  refuseUnpassable(exchange, answer)
+  const { status } = answer
+  refuseUnpassable(exchange, answer, status)
   const { slot } = target.admission
-  const body = answer.status === 101 ? null : answer.body
+  const body = status === 101 ? null : answer.body
   const encoding = attempt.mustSeeEnd ? 'manual' : 'automatic'
   if (body === null || !attempt.mustSeeEnd) {
     slot?.release()
-    clearTimeout(attempt.totalTimer)
-    return buildClientResponse(exchange, answer, body, encoding)
+    endTotal(attempt)
+    return buildClientResponse(exchange, { answer, status, body, encoding })
   }
   slot?.holdUntil(Number.POSITIVE_INFINITY)
   const readable = passToEnd(exchange, target, attempt, answer, body)
-  return buildClientResponse(exchange, answer, readable, encoding)
+  return buildClientResponse(exchange, { answer, status, body: readable, encoding })
 }
 
 const EVENT_STREAM = /^text\/event-stream\b/i
@@ -41,7 +42,7 @@ function passToEnd(
     placement.endpoints[endpointIndex]?.kind === 'url',
   )
   const isEndlessByNature = EVENT_STREAM.test(answer.headers.get('content-type') ?? '')
-  if (isEndlessByNature) clearTimeout(attempt.totalTimer)
+  if (isEndlessByNature) endTotal(attempt)
   const { idleMs } = placement.timeouts
   const passed =
     idleMs === null || isEndlessByNature
@@ -49,7 +50,7 @@ function passToEnd(
       : passWithIdleDeadline(body, writable, idleMs, attempt)
   const end = () => {
     slot?.release()
-    clearTimeout(attempt.totalTimer)
+    endTotal(attempt)
   }
   ctx.waitUntil(passed.then(end, end))
   return readable

@@ -22,7 +22,7 @@ export function createRouterApp(router: Router, own: OwnPages) {
   app.all('/', async (c) => {
     const parsed = canonicalizePath(c.req.raw.url)
     const exchange = startExchange(c.req.raw, c.env, c.executionCtx, parsed)
-    if (exchange.request.body !== null) watchClient(exchange)
+    if (exchange.body !== null) watchClient(exchange)
     const response = await answer(exchange, parsed, router, own)
     logRequest(exchange, response.status)
     return response
@@ -56,13 +56,14 @@ function startExchange(
   ctx: Exchange['ctx'],
   parsed: Result<Target, Problem>,
 ): Exchange {
-  const { headers, method } = request
+  const { headers, method, body } = request
   const settings = readSettings(env)
   const survey = surveyNames(headers.keys(), settings.platform === 'cloudflare')
   return {
     request,
     method,
     headers,
+    body,
     survey,
     env,
     ctx,

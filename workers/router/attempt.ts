@@ -34,3 +34,8 @@ export function giveUp(attempt: Attempt, reason: NonNullable<Attempt['givenUp']>
   attempt.givenUp ??= reason
   attempt.controller.abort()
 }
+
+/** Clearing a timer costs even where there is none. */
+export function endTotal({ totalTimer }: Attempt): void {
+  if (totalTimer !== undefined) clearTimeout(totalTimer)
+}

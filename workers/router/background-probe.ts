@@ -20,8 +20,8 @@ export function prepareProbe(
   placement: Placement,
   endpointIndex: number,
 ): SendProbe | undefined {
-  const { method, request, survey } = exchange
-  const isSafe = (method === 'GET' || method === 'HEAD') && request.body === null
+  const { method, request, body, survey } = exchange
+  const isSafe = (method === 'GET' || method === 'HEAD') && body === null
   if (!isSafe || survey.has('upgrade')) return undefined
   return async () => {
     const endpoint = placement.endpoints[endpointIndex]

@@ -196,7 +196,7 @@ function note(tour: Tour, admission: Admission, endpoint: number, outcome: Outco
 
 /** What it says of the endpoint. How long an upload took is the client's doing. */
 function readSample({ exchange, repeat }: Tour, outcome: Outcome): Sample | null {
-  const isUpload = exchange.request.body !== null && repeat.buffered === undefined
+  const isUpload = exchange.body !== null && repeat.buffered === undefined
   const hasFailed = outcome !== 'succeeded'
   if (outcome === 'neutral' || (isUpload && !hasFailed)) return null
   return { latencyMs: isUpload ? 0 : (exchange.trail.upstreamMs ?? 0), hasFailed }

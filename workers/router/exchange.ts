@@ -15,6 +15,7 @@ export interface Exchange {
   /** Of the request; here because each look at a member of it crosses into the platform. */
   readonly method: string
   readonly headers: Headers
+  readonly body: Request['body']
   readonly survey: Survey
   readonly env: Env
   readonly ctx: Pick<ExecutionContext, 'waitUntil' | 'passThroughOnException' | 'props'>

@@ -2,7 +2,7 @@ import type { Placement, Snapshot } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { type Admission, SLOT_BACKSTOP_MS } from './admission.ts'
 import { passAnswer } from './answer.ts'
-import { type Attempt, giveUp, startAttempt } from './attempt.ts'
+import { type Attempt, endTotal, giveUp, startAttempt } from './attempt.ts'
 import { openEndpoint, type Upstream } from './endpoints.ts'
 import type { Exchange } from './exchange.ts'
 import { FailedAttempt, Refusal } from './refusal.ts'
@@ -38,7 +38,7 @@ export async function forward(
   } catch (error) {
     const isUpstreams = attempt.phase === 'waiting' && !isOwnBug(error, target)
     endWait(exchange, attempt)
-    clearTimeout(attempt.totalTimer)
+    endTotal(attempt)
     attempt.controller.abort() // Also when its answer was refused: nobody will read on.
     throw isUpstreams ? await describeFailure(exchange, attempt) : error
   }
@@ -108,7 +108,7 @@ function limitWait(
 
 function fetchUpstream(
   upstream: Upstream,
-  { request, method, settings }: Exchange,
+  { request, method, body: own, settings }: Exchange,
   headers: Headers,
   body: ReadableStream | ArrayBuffer | null,
   { controller, mustSeeEnd }: Attempt,
@@ -119,8 +119,7 @@ function fetchUpstream(
   if (!upstream.isOverNetwork) init.cf = request.cf ?? {}
   else if (settings.platform === 'cloudflare') init.cache = 'no-store'
   // fetch refuses a body beside the methods GET and HEAD, but not one that a Request came with.
-  if (body === request.body && body !== null)
-    return upstream.fetch(new Request(upstream.url, request), init)
+  if (body !== null && body === own) return upstream.fetch(new Request(upstream.url, request), init)
   init.method = method
   init.body = body
   return upstream.fetch(upstream.url, init)

@@ -27,7 +27,7 @@ export function prepareRepeat(
   const { method, headers, request } = exchange
   if (retry.attempts === 0 || !retry.methods.includes(method)) return FORBIDDEN
   if (!IDEMPOTENT.includes(method) && !headers.has('idempotency-key')) return FORBIDDEN
-  if (request.body === null) return ALLOWED
+  if (exchange.body === null) return ALLOWED
   const declared = headers.get('content-length')
   const isSmall = declared !== null && Number(declared) <= retry.maxBufferedBodyBytes
   // The platform takes a body of GET or HEAD only with the request that it came with.

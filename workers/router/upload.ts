@@ -16,11 +16,10 @@ export function openUpload(
   limitBytes: number | null,
   attempt: Attempt,
 ): ReadableStream<Uint8Array> | null {
-  const { headers, method } = exchange
-  const { body } = exchange.request
+  const { headers, method, body } = exchange
   // A body of GET or HEAD is rare and passes as it is: the platform takes none but the request's own.
-  const declared = headers.get('content-length')
   if (body === null || method === 'GET' || method === 'HEAD') return body
+  const declared = headers.get('content-length')
   const { readable, writable } =
     declared === null ? new IdentityTransformStream() : new FixedLengthStream(Number(declared))
   const passed =

@@ -3,18 +3,22 @@ import type { Exchange } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 import { isWebSocketUpgrade } from './upstream-request.ts'
 
+/** An upstream's answer on its way to the client. Each look at a member of it crosses into the platform. */
+interface Passing {
+  readonly answer: Response
+  readonly status: number
+  readonly body: ReadableStream | null
+  readonly encoding: 'automatic' | 'manual'
+}
+
 /**
  * The client's answer from an upstream's: body untouched (the same bytes, length and ETag also when
  * compressed), fields of that hop removed, the reason for the decision added.
  */
-export function buildClientResponse(
-  { trail, requestId }: Exchange,
-  upstream: Response,
-  body: ReadableStream | null,
-  encodeBody: 'automatic' | 'manual',
-): Response {
-  const response = rebuild(upstream, body, encodeBody)
+export function buildClientResponse({ trail, requestId }: Exchange, passing: Passing): Response {
+  const response = rebuild(passing)
   const { headers } = response
+  refuseCoding(headers)
   for (const name of listNominated(headers.get('connection'))) headers.delete(name)
   for (const name of OWN_TO_ROUTER) headers.delete(name)
   const { decision, placement, failoverReason, circuitState } = trail
@@ -38,29 +42,32 @@ const OWN_TO_ROUTER = [
 
 const isBodyless = (status: number): boolean => status === 204 || status === 205 || status === 304
 
-function rebuild(
-  upstream: Response,
-  body: ReadableStream | null,
-  encodeBody: 'automatic' | 'manual',
-): Response {
-  const { status, headers, statusText, webSocket } = upstream
-  if (status === 101) return new Response(null, { status, webSocket, headers })
-  if (isBodyless(status)) return new Response(null, upstream)
-  if (encodeBody === 'automatic') return new Response(body, upstream)
-  return new Response(body, { status, statusText, headers, encodeBody })
+function rebuild({ answer, status, body, encoding }: Passing): Response {
+  if (status === 101) {
+    const { webSocket, headers } = answer
+    return new Response(null, { status, webSocket, headers })
+  }
+  if (isBodyless(status)) return new Response(null, answer)
+  if (encoding === 'automatic') return new Response(body, answer)
+  const { statusText, headers } = answer
+  return new Response(body, { status, statusText, headers, encodeBody: encoding })
 }
 
 /**
- * An answer that cannot be passed on as it is: a status that the platform's Response does not take;
- * a coding that the platform would drop although it explains the bytes (`gzip, chunked`); an
+ * An answer that cannot be passed on: a status that the platform's Response does not take; an
  * upgrade that nobody asked for, in a protocol unknown to the client.
  */
-export function refuseUnpassable(exchange: Exchange, upstream: Response): void {
-  const { status, webSocket, headers } = upstream
-  const coding = headers.get('transfer-encoding')
+export function refuseUnpassable(exchange: Exchange, answer: Response, status: number): void {
   const isPassable =
     status === 101
-      ? webSocket !== null && isWebSocketUpgrade(exchange)
-      : status >= 200 && status <= 599 && (coding === null || coding.toLowerCase() === 'chunked')
+      ? answer.webSocket !== null && isWebSocketUpgrade(exchange)
+      : status >= 200 && status <= 599
   if (!isPassable) throw new Refusal({ code: 'upstream_invalid' })
+}
+
+/** A coding that the platform would drop although it explains the bytes (`gzip, chunked`). */
+function refuseCoding(headers: Headers): void {
+  const coding = headers.get('transfer-encoding')
+  if (coding !== null && coding.toLowerCase() !== 'chunked')
+    throw new Refusal({ code: 'upstream_invalid' })
 }
