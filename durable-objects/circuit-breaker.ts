@@ -139,7 +139,7 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
   override async alarm(): Promise<void> {
     this.#armedFor = null
     this.#act(({ config }, now) => {
-      const checkDueAt = this.#checker.readDueAt(config)
+      const checkDueAt = this.#checker.readDueAt(config, now)
       if (checkDueAt !== null && now >= checkDueAt) this.ctx.waitUntil(this.#check(config))
       return succeed(undefined)
     })
@@ -178,7 +178,7 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
 
   #tell({ breaker, config }: Configured, now: number): void {
     const view = readView(breaker, now)
-    const dueAt = this.#teller.readDueAt(view)
+    const dueAt = this.#teller.readDueAt(view, now)
     if (dueAt === null || now < dueAt) return
     const told = this.#teller.tell(config.placement, view)
     // What changed meanwhile is told next.
@@ -196,10 +196,11 @@ export class CircuitBreaker extends DurableObject<Env> implements BreakerApi {
   #arm(): void {
     if (this.#one === undefined) return
     const { breaker, config } = this.#one
+    const now = Date.now()
     const deadlines = [
       readDeadline(breaker.state, breaker.settings),
-      this.#teller.readDueAt(readView(breaker, Date.now())),
-      this.#checker.readDueAt(config),
+      this.#teller.readDueAt(readView(breaker, now), now),
+      this.#checker.readDueAt(config, now),
     ].filter((at) => at !== null)
     // "At once" is 0, which the platform refuses.
     const deadline = deadlines.length === 0 ? null : Math.max(1, Math.min(...deadlines))

@@ -30,8 +30,10 @@ export class HealthChecker {
   }
 
   /** When the next round is due, in ms since the epoch; null: this placement has none. */
-  readDueAt({ healthCheck }: BreakerConfig): number | null {
-    return healthCheck === null ? null : this.#nextAt
+  readDueAt({ healthCheck }: BreakerConfig, now: number): number | null {
+    if (healthCheck === null) return null
+    // Further ahead is nothing, unless the clock was set back.
+    return this.#nextAt > now + 2 * healthCheck.intervalMs ? now : this.#nextAt
   }
 
   /** The endpoints are others now. */

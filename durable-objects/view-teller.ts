@@ -1,3 +1,4 @@
+import { wasSetBack } from '../shared/breaker/clock.ts'
 import { type BreakerView, isTransient } from '../shared/breaker/view.ts'
 import { COORDINATOR_NAME } from '../shared/rpc/coordinator.ts'
 import { log } from './log.ts'
@@ -22,13 +23,16 @@ export class ViewTeller {
   }
 
   /** When to call `tell`, in ms since the epoch; null: everything is told. */
-  readDueAt(view: BreakerView): number | null {
+  readDueAt(view: BreakerView, now: number): number | null {
     const { epoch, version } = view
     // What no isolate can have another idea of.
     if (version === 1) return null
     const told = this.#told
-    if (told?.epoch !== epoch || told.version !== version) return this.#nextAt
-    return isTransient(view) ? Math.max(this.#nextAt, told.at + REPEAT_MS) : null
+    // Further ahead is nothing, unless the clock was set back.
+    const nextAt = this.#nextAt > now + 2 * LONGEST_WAIT_MS ? now : this.#nextAt
+    if (told?.epoch !== epoch || told.version !== version) return nextAt
+    const repeatAt = wasSetBack(told.at, now) ? now : told.at + REPEAT_MS
+    return isTransient(view) ? Math.max(nextAt, repeatAt) : null
   }
 
   /** Never rejects. undefined: it is telling another view, after which `readDueAt` is to be asked. */

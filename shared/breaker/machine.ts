@@ -1,3 +1,4 @@
+import { setBack, wasSetBack } from './clock.ts'
 import { addBatch, type Batch, clearEvidence, type Evidence, startEvidence } from './evidence.ts'
 import { noteSequence, type Replays, startReplays } from './replay.ts'
 import type { BreakerSettings } from './settings.ts'
@@ -23,7 +24,7 @@ import { findTrip } from './trip.ts'
 export interface Breaker {
   settings: BreakerSettings
   state: BreakerState
-  readonly evidence: Evidence
+  evidence: Evidence
   readonly replays: Replays
   /** Successes and failures in a row of active checks. */
   readonly checks: { passed: number; failed: number }
@@ -31,6 +32,8 @@ export interface Breaker {
   readonly observed: { wouldOpen: number; isMet: boolean }
   /** From 0 up to 1: the jitter of open times. */
   readonly random: () => number
+  /** When it was last called. */
+  lastAt: number
 }
 
 export function startBreaker(
@@ -46,6 +49,7 @@ export function startBreaker(
     checks: { passed: 0, failed: 0 },
     observed: { wouldOpen: 0, isMet: false },
     random,
+    lastAt: state.since,
   }
 }
 
@@ -62,11 +66,20 @@ export function move(breaker: Breaker, next: BreakerState): void {
 
 /** Everything that time alone brings about, each at its own moment, however late this is called. */
 export function advance(breaker: Breaker, now: number): void {
+  noteClock(breaker, now)
   for (;;) {
     const next = stepInTime(breaker, now)
     if (next === breaker.state) return
     move(breaker, next)
   }
+}
+
+function noteClock(breaker: Breaker, now: number): void {
+  const { lastAt, state } = breaker
+  breaker.lastAt = now
+  if (!wasSetBack(lastAt, now)) return
+  breaker.state = setBack(state, lastAt - now)
+  breaker.evidence = startEvidence()
 }
 
 function stepInTime({ state, settings, random }: Breaker, now: number): BreakerState {

@@ -18,7 +18,7 @@ export const startRate: ReportRate = { perSecond: 0, at: 0 }
 /** `now`: ms since the epoch. */
 export function noteArrival({ perSecond, at }: ReportRate, now: number): ReportRate {
   const decay = Math.exp(-Math.max(0, now - at) / TIME_CONSTANT_MS)
-  return { perSecond: perSecond * decay + 1_000 / TIME_CONSTANT_MS, at: Math.max(at, now) }
+  return { perSecond: perSecond * decay + 1_000 / TIME_CONSTANT_MS, at: now }
 }
 
 /** The share of its reports that an isolate shall send, above 0 up to 1. */

@@ -82,7 +82,8 @@ export function scheduleFailure(now: number, before: Schedule, random: number): 
   const doubled = MIN_RETRY_MS * 2 ** Math.min(before.failures, 16)
   const delayMs = Math.min(MAX_RETRY_MS, Math.max(before.intervalMs ?? 0, doubled))
   const dueAt = now + delayMs * (1 + random / 2)
-  return { ...before, failures, dueAt, expiresAt: dueAt }
+  const confirmedAt = Math.min(before.confirmedAt, now)
+  return { ...before, confirmedAt, failures, dueAt, expiresAt: dueAt }
 }
 
 /** Within the second half of the time that is left, mostly close to its end. */
@@ -104,6 +105,13 @@ export function readWaitedMs(now: number, schedule: Schedule): number | undefine
  */
 export type RefreshAction = 'serve' | 'refresh-behind' | 'wait' | 'load'
 
+/** The clock was set back by more than this since: what was planned by it lies too far ahead. */
+const CLOCK_STEP_MS = 60_000
+
+/** Time for a request to see to the refresh. */
+export const isDue = (now: number, { dueAt, confirmedAt }: Schedule): boolean =>
+  now >= dueAt || now < confirmedAt - CLOCK_STEP_MS
+
 /** `flightStartedAt`: when the load or refresh began that has not settled yet. */
 export function chooseAction(
   now: number,
@@ -111,7 +119,7 @@ export function chooseAction(
   schedule: Schedule,
   flightStartedAt: number | undefined,
 ): RefreshAction {
-  if (now < schedule.dueAt) return 'serve'
+  if (!isDue(now, schedule)) return 'serve'
   if (!isHolding) return 'load'
   const isFlying = flightStartedAt !== undefined && !isOrphan(now, flightStartedAt)
   const isDelayed = isFlying && now >= flightStartedAt + MAX_WAIT_MS

@@ -199,6 +199,18 @@ describe('a breaker object', () => {
     expect(heard).toEqual([2_000, 62_000])
   })
 
+  it('F23 tells it at once also when the clock was set back by an hour', async () => {
+    await publish('a')
+    const heard: string[] = []
+    await replaceNoteView('a', async (_, { phase }) => void heard.push(phase))
+    await force('a')
+    await poll(async () => heard.length === 1)
+    vi.setSystemTime(now - 3_600_000)
+    must(await breaker('a').clearOverride())
+    await poll(async () => heard.length === 2)
+    expect(heard).toEqual(['open', 'half_open'])
+  })
+
   it('tells what changes while it is telling, after that', async () => {
     await publish('a')
     const heard: string[] = []

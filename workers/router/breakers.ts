@@ -7,7 +7,8 @@ import {
   readAvailability,
   startIsolateBreaker,
 } from '../../shared/breaker/admit.ts'
-import { readLocalSettings } from '../../shared/breaker/local.ts'
+import { wasSetBack } from '../../shared/breaker/clock.ts'
+import { readLocalSettings, startLocalBreaker } from '../../shared/breaker/local.ts'
 import { type Pending, type Stamp, startPending } from '../../shared/breaker/pending.ts'
 import { RETRIES, type RetryBudget, startBudget } from '../../shared/breaker/retry-budget.ts'
 import { readBreakerSettings } from '../../shared/breaker/settings.ts'
@@ -151,6 +152,7 @@ export function pass(
 ): Passage | undefined {
   const breaker = breakers.find(placement)
   const { held, settings } = breaker
+  if (wasSetBack(Math.max(held.receivedAt, breaker.lastUsedAt), now)) forgetTimes(breaker, now)
   const { view, permit } = held
   // One tenant has one key: a ramp over keys would only keep it out for longer.
   const isSpared = request.isLast && placement.kind === 'dedicated'
@@ -166,6 +168,17 @@ export function pass(
     stamp: view,
     circuitState: isLocal ? 'half_open' : nameState(breakers, view),
   }
+}
+
+/** What was planned by a clock that has been set back would not be due for as long. */
+function forgetTimes(breaker: KnownBreaker, now: number): void {
+  const { held } = breaker
+  held.receivedAt = Math.min(held.receivedAt, now)
+  held.permit = undefined
+  held.selfProbeAt = 0
+  Object.assign(held.local, startLocalBreaker())
+  const plans = { busyUntil: 0, nextReportAt: 0, gapMs: 0, nextAskAt: 0 }
+  Object.assign(breaker, plans, { nextBeaconAt: now, lastUsedAt: now, lastFailedAt: 0 })
 }
 
 const nameState = (breakers: Breakers, view: BreakerView | undefined): CircuitState =>

@@ -1,5 +1,6 @@
 import {
   chooseAction,
+  isDue,
   isOrphan,
   MAX_WAIT_MS,
   scheduleFailure,
@@ -66,7 +67,7 @@ export function createSnapshotCache(views: ViewPort, clock: Clock = systemClock)
     current(connect, ctx) {
       const now = clock.now()
       const { held } = isolate
-      if (held !== undefined && now < isolate.schedule.dueAt) return held
+      if (held !== undefined && !isDue(now, isolate.schedule)) return held
       return catchUp(state, now, () => startAttempt(isolate, connect, ctx), ctx)
     },
     async refreshNow(connect, ctx) {

@@ -132,6 +132,19 @@ describe('what a request does', () => {
     expect(chooseAction(NOW + 65_000, true, slow, undefined)).toBe('wait')
   })
 
+  it('F23 asks when the clock was set back by an hour, and then as often as ever', () => {
+    const back = NOW - 3_600_000
+    const held = scheduleAnswer(NOW, 5_000, 0)
+    expect(chooseAction(NOW, true, held, undefined)).toBe('serve')
+    expect(chooseAction(NOW - 1_000, true, held, undefined)).toBe('serve')
+    expect(chooseAction(back, true, held, undefined)).toBe('refresh-behind')
+    const failed = scheduleFailure(back, held, 0)
+    expect(chooseAction(back, true, failed, undefined)).toBe('serve')
+    expect(chooseAction(failed.dueAt, true, failed, undefined)).toBe('refresh-behind')
+    const answered = scheduleAnswer(back, 5_000, 0)
+    expect(chooseAction(back, true, answered, undefined)).toBe('serve')
+  })
+
   it('never waits nor asks before the refresh is due', () => {
     fc.assert(
       fc.property(anInterval, aRandom, aRandom, (intervalMs, random, part) => {
