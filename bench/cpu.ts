@@ -23,6 +23,7 @@ import {
   makeDocument,
   printKey,
   printRequest,
+  ROUTERS,
   writeRoutes,
 } from './support/cpu-variants.ts'
 import { publish, waitForRevision } from './support/router.ts'
@@ -46,13 +47,11 @@ const SLICES = 4
 /** Each measures the same share of the rounds. */
 const RUNTIMES = 3
 /** Of each, before its compilers have done. */
-const YOUNG_ROUNDS = 2
+const YOUNG_ROUNDS = 1
 const PAIRS = [
   ['bare', 'bare-again'],
   ['hand', 'router'],
 ] as const
-/** Never reached with 32 connections: the slots are counted, nothing is refused. */
-const UNREACHED_LIMIT = 1_000
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string' }, quick: { type: 'boolean', default: false } },
@@ -92,9 +91,8 @@ async function checkSameWork(runtime: Runtime): Promise<string[]> {
 
 async function startAll(variants: readonly Variant[], directory: string, upstream: string) {
   const runtime = await startRuntime(shuffle(variants), directory)
-  await publishTo(runtime, 'router', makeDocument(upstream))
-  if (runtime.ports.has('router-limits'))
-    await publishTo(runtime, 'router-limits', makeDocument(upstream, UNREACHED_LIMIT))
+  for (const [name, placement] of Object.entries(ROUTERS))
+    if (runtime.ports.has(name)) await publishTo(runtime, name, makeDocument(upstream, placement))
   return runtime
 }
 
@@ -201,7 +199,7 @@ ${Object.entries(verdicts)
   .map(([what, verdict]) => `- ${what}: ${verdict}`)
   .join('\n')}
 
-Rows: \`hand\` does everything the router does to a plain request; \`hand-quiet\` is \`hand\` without timer and log; \`only-…\` is \`hand\` with one feature (request and response headers, first-byte timer, log line, path check and lookup, breaker counts); \`only-fetch\` has none and passes method, headers and body by options; \`router-limits\` has a \`concurrencyLimit\`.
+Rows: \`hand\` does everything the router does to a plain request; \`hand-quiet\` is \`hand\` without timer and log; \`only-…\` is \`hand\` with one feature (request and response headers, first-byte timer, log line, path check and lookup, breaker counts); \`only-fetch\` has none and passes method, headers and body by options; \`router\` has breakers, retries, a fallback and health checks on; \`router-no-…\` lacks one of them: the difference is its share (retry with failover; a breaker without rules still counts, see \`only-breaker\` for that); \`router-limits\` has a \`concurrencyLimit\`.
 `
   deliver('cpu', text, {
     rounds,

@@ -3,7 +3,7 @@
  *
  *   npm run bench [-- cpu streaming startup snapshot lookup resilience] [-- --quick]
  *
- * Takes about twenty minutes whole. Ratios of times are evidence only when nothing else
+ * Takes about forty minutes whole. Ratios of times are evidence only when nothing else
  * runs on the machine: the parts measure that themselves and say "inconclusive" otherwise.
  */
 import { spawnSync } from 'node:child_process'

@@ -15,11 +15,25 @@ const ROUTES_FILE = 'routes.json'
 export const printKey = (n: number): string => `tenant-${n.toString().padStart(5, '0')}`
 const printPlacement = (i: number): string => `cell${i}`
 
-export function makeDocument(origin: string, concurrencyLimit?: number): object {
-  const limit = concurrencyLimit === undefined ? {} : { concurrencyLimit }
+/** Breakers, retries, failover and health checks are on. */
+const ON = { healthCheck: {} }
+const NO_BREAKER = { circuitBreaker: { consecutiveFailures: null, window: null } }
+/** Never reached with 32 connections: the slots are counted, nothing is refused. */
+const UNREACHED_LIMIT = { concurrencyLimit: 1_000 }
+
+/** What the placements of each router say, beside their endpoint and fallback. */
+export const ROUTERS: Readonly<Record<string, object>> = {
+  router: ON,
+  'router-no-breaker': { ...ON, ...NO_BREAKER },
+  'router-no-checks': {},
+  'router-no-retry': { ...ON, retry: { attempts: 0 }, fallback: [] },
+  'router-limits': { ...ON, ...UNREACHED_LIMIT },
+}
+
+export function makeDocument(origin: string, placement: object): object {
   const cells = Array.from({ length: PLACEMENTS }, (_, i) => [
     printPlacement(i),
-    { endpoints: [origin], ...limit },
+    { endpoints: [origin], fallback: i === 0 ? [] : [printPlacement(0)], ...placement },
   ])
   const table = Array.from({ length: KEYS }, (_, n) => [
     printKey(n),
@@ -70,7 +84,9 @@ export function listVariants(origin: string, isQuick: boolean): Variant[] {
   if (isQuick) return judged
   return [
     ...judged,
-    { ...router, name: 'router-limits' },
+    ...Object.keys(ROUTERS)
+      .filter((name) => name !== 'router')
+      .map((name) => ({ ...router, name })),
     makeHand('hand-quiet', { ...ALL, TIMER: false, LOG: false }),
     makeHand('only-headers', { ...NONE, HEADERS: true }),
     makeHand('only-timer', { ...NONE, TIMER: true }),
