@@ -147,7 +147,7 @@ describe('one breaker for all isolates', () => {
       (seen) => seen === 1,
     )
     for (const { request } of asking) resetConnection(request)
-    // Its permit comes back at once, or lapses after five seconds.
+    // Its permit comes back with the next report: it would lapse after seventeen seconds.
     await pollUntil(
       () => send(member(0), { key: name, path: '/x' }),
       ({ headers }) => headers['x-routed-to'] === name && headers['x-circuit-state'] === 'closed',

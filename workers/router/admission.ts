@@ -1,4 +1,5 @@
 import { listUnhealthy, readAvailability } from '../../shared/breaker/admit.ts'
+import { noteProbe } from '../../shared/breaker/pending.ts'
 import type { Placement } from '../../shared/config/snapshot.ts'
 import type { Problem } from '../../shared/problem/problem.ts'
 import { orderEndpoints } from '../../shared/routing/balance.ts'
@@ -78,6 +79,16 @@ export function orderFor({ balances, reporter }: Router, exchange: Exchange, pla
   const routingKey = exchange.trail.routingKey ?? ''
   const excluded = listUnhealthy(breakers.find(placement).held, now)
   return orderEndpoints(placement, balances.find(placement), { routingKey, now, random, excluded })
+}
+
+/** A client that leaves ends the request, and everything that would have followed, at once. */
+export function giveBackOnLeaving({ request }: Exchange, { passage, slot }: Admission): void {
+  const { permit, breaker } = passage
+  if (slot === undefined && permit === undefined) return
+  request.signal.addEventListener('abort', () => {
+    slot?.release()
+    if (permit !== undefined) noteProbe(breaker.pending, permit, 'neutral')
+  })
 }
 
 function takeSlot(router: Router, placement: Placement): Slot | undefined | 'full' {

@@ -11,6 +11,7 @@ import {
   type Admission,
   admit,
   admitThough,
+  giveBackOnLeaving,
   orderFor,
   readStanding,
 } from './admission.ts'
@@ -138,7 +139,7 @@ async function tryEndpoints(tour: Tour, admission: Admission): Promise<Response 
   const { exchange, snapshot, repeat } = tour
   const { placement, passage, order, slot } = admission
   const { trail } = exchange
-  if (slot !== undefined) exchange.request.signal.addEventListener('abort', () => slot.release())
+  giveBackOnLeaving(exchange, admission)
   // A probe is one request, whatever comes of it.
   const indexes = passage.admittance === 'allow' ? order : order.slice(0, 1)
   for (const endpointIndex of indexes) {
