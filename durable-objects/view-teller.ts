@@ -1,5 +1,5 @@
-import { wasSetBack } from '../shared/breaker/clock.ts'
 import { type BreakerView, isTransient } from '../shared/breaker/view.ts'
+import { wasSetBack } from '../shared/clock.ts'
 import { COORDINATOR_NAME } from '../shared/rpc/coordinator.ts'
 import { log } from './log.ts'
 

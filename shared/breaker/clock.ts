@@ -1,11 +1,5 @@
 import type { BreakerState } from './state.ts'
 
-/** A clock that is set back by more than this is not one that is corrected. */
-const STEP_MS = 60_000
-
-/** The clock was set back since `lastAt`: what was planned by it lies too far ahead. */
-export const wasSetBack = (lastAt: number, now: number): boolean => now < lastAt - STEP_MS
-
 /** The same state as if its clock had always been behind by so much: whatever was left is left. */
 export function setBack(state: BreakerState, byMs: number): BreakerState {
   const { round, override } = state

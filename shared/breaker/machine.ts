@@ -1,4 +1,5 @@
-import { setBack, wasSetBack } from './clock.ts'
+import { wasSetBack } from '../clock.ts'
+import { setBack } from './clock.ts'
 import { addBatch, type Batch, clearEvidence, type Evidence, startEvidence } from './evidence.ts'
 import { noteSequence, type Replays, startReplays } from './replay.ts'
 import type { BreakerSettings } from './settings.ts'

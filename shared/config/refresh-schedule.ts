@@ -1,3 +1,4 @@
+import { wasSetBack } from '../clock.ts'
 import { MAX_INTERVAL_MS, MIN_INTERVAL_MS } from './refresh.ts'
 
 /**
@@ -105,12 +106,9 @@ export function readWaitedMs(now: number, schedule: Schedule): number | undefine
  */
 export type RefreshAction = 'serve' | 'refresh-behind' | 'wait' | 'load'
 
-/** The clock was set back by more than this since: what was planned by it lies too far ahead. */
-const CLOCK_STEP_MS = 60_000
-
 /** Time for a request to see to the refresh. */
 export const isDue = (now: number, { dueAt, confirmedAt }: Schedule): boolean =>
-  now >= dueAt || now < confirmedAt - CLOCK_STEP_MS
+  now >= dueAt || wasSetBack(confirmedAt, now)
 
 /** `flightStartedAt`: when the load or refresh began that has not settled yet. */
 export function chooseAction(

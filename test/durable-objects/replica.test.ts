@@ -155,6 +155,7 @@ describe('the replica', () => {
         return new Response(null, { status: 204 })
       },
     }
+    // Of a Fetcher, a replica on disk uses `fetch` alone.
     const replica = openReplica({ REPLICA: disk as unknown as Fetcher })
     expect(await replica?.get()).toBeUndefined()
     await replica?.put(Uint8Array.of(1, 2, 3))
@@ -164,6 +165,7 @@ describe('the replica', () => {
 
   it('does not take a failing disk service for an empty one', async () => {
     const disk = { fetch: async () => new Response('no', { status: 500 }) }
+    // The same: `fetch` alone.
     const replica = openReplica({ REPLICA: disk as unknown as Fetcher })
     await expect(replica?.get()).rejects.toThrow('500')
     await expect(replica?.put(Uint8Array.of(1))).rejects.toThrow('500')

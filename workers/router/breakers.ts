@@ -7,13 +7,13 @@ import {
   readAvailability,
   startIsolateBreaker,
 } from '../../shared/breaker/admit.ts'
-import { wasSetBack } from '../../shared/breaker/clock.ts'
 import { readLocalSettings, startLocalBreaker } from '../../shared/breaker/local.ts'
 import { type Pending, type Stamp, startPending } from '../../shared/breaker/pending.ts'
 import { RETRIES, type RetryBudget, startBudget } from '../../shared/breaker/retry-budget.ts'
 import { readBreakerSettings } from '../../shared/breaker/settings.ts'
 import type { Phase } from '../../shared/breaker/state.ts'
 import type { BreakerView } from '../../shared/breaker/view.ts'
+import { wasSetBack } from '../../shared/clock.ts'
 import type { Placement } from '../../shared/config/snapshot.ts'
 import { hashRoutingKey } from '../../shared/routing/key-hash.ts'
 import type { PlacementView, Views } from '../../shared/rpc/breaker.ts'

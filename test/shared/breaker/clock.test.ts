@@ -74,18 +74,11 @@ describe('F23 a clock that jumps', () => {
     const breaker = start()
     advance(breaker, NOW + 30_000)
     acquirePermit(breaker, 'a', NOW + 31_000)
-    override(
-      breaker,
-      { mode: 'forced_open', until: NOW + 91_000, owner: 'o', reason: 'r' },
-      NOW + 31_000,
-    )
+    const drill = { until: NOW + 91_000, owner: 'o', reason: 'r' }
+    override(breaker, { ...drill, mode: 'forced_open' }, NOW + 31_000)
     clearOverride(breaker, NOW + 32_000)
     acquirePermit(breaker, 'a', NOW + 33_000)
-    override(
-      breaker,
-      { mode: 'metrics_only', until: NOW + 91_000, owner: 'o', reason: 'r' },
-      NOW + 33_000,
-    )
+    override(breaker, { ...drill, mode: 'metrics_only' }, NOW + 33_000)
     const before = breaker.state
     const back = NOW + 33_000 - HOUR_MS
     advance(breaker, back)

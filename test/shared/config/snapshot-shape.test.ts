@@ -50,6 +50,7 @@ function pathsIn(value: unknown, path: string[] = []): string[][] {
 }
 
 function changed(path: readonly string[], change: (parent: Tree, name: string) => void): unknown {
+  // On purpose without its type: each member becomes what it must not be.
   const root = metaOf() as unknown as Tree
   const parents = path.slice(0, -1)
   const parent = parents.reduce((tree, name) => tree[name] as Tree, root)
